@@ -1,0 +1,324 @@
+"""Records: one SQLite file a run, one row a rollout, each row written once.
+
+In: cells, prompts and judged replies. Out: counts, rows, and the configuration that made them.
+SQLite because its unique key and its transactions are what keeps a run whole when it is killed:
+a row is either there once or not at all, and counting a million of them is one query.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rewardgym.outcomes import OUTCOMES, Outcome
+from rewardgym.prompts import Prompt
+
+FILE_NAME = "run.sqlite"
+FORMAT = 1
+"""Counted up when the tables change; a file of another format is refused, not misread."""
+
+_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
+_ERROR = _CODES["error"]
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE sessions (id INTEGER PRIMARY KEY, started TEXT NOT NULL, versions TEXT NOT NULL);
+CREATE TABLE cells (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    checkpoint TEXT NOT NULL,
+    step INTEGER,
+    position INTEGER NOT NULL,
+    variant TEXT NOT NULL,
+    policy TEXT NOT NULL
+);
+CREATE TABLE prompts (
+    id INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL UNIQUE,
+    messages TEXT NOT NULL,
+    params TEXT NOT NULL,
+    hint TEXT
+);
+CREATE TABLE outcomes (code INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE rows (
+    cell INTEGER NOT NULL REFERENCES cells (id),
+    idx INTEGER NOT NULL,
+    prompt INTEGER NOT NULL REFERENCES prompts (id),
+    session INTEGER NOT NULL REFERENCES sessions (id),
+    reply TEXT NOT NULL,
+    finish TEXT NOT NULL,
+    tokens INTEGER,
+    answer TEXT,
+    side TEXT,
+    how TEXT,
+    outcome INTEGER NOT NULL REFERENCES outcomes (code),
+    PRIMARY KEY (cell, idx)
+) WITHOUT ROWID;
+CREATE INDEX rows_by_outcome ON rows (cell, outcome);
+"""
+
+# The first row of a key wins. Only an error row gives way: its request was never answered.
+_INSERT = f"""
+INSERT INTO rows (cell, idx, prompt, session, reply, finish, tokens, answer, side, how, outcome)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (cell, idx) DO UPDATE SET
+    prompt = excluded.prompt, session = excluded.session, reply = excluded.reply,
+    finish = excluded.finish, tokens = excluded.tokens, answer = excluded.answer,
+    side = excluded.side, how = excluded.how, outcome = excluded.outcome
+WHERE rows.outcome = {_ERROR}
+"""  # noqa: S608 - the only thing put in is a constant of this file
+
+
+class StoreError(RuntimeError):
+    """A run folder that cannot be read or written: one line with the path, the fault, the way on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One judged rollout, as it is stored."""
+
+    cell: int
+    index: int
+    prompt: int
+    """The prompt's id in the store."""
+    reply: str
+    finish: str
+    tokens: int | None
+    answer: str | None
+    side: str | None
+    how: str | None
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Variant x checkpoint x decoding settings, as stored."""
+
+    id: int
+    checkpoint: str
+    step: int | None
+    position: int
+    """The checkpoint's place in the series, for tables in training order."""
+    variant: str
+    policy: Mapping[str, Any]
+    """The policy's description: model reference, revision, decoding settings."""
+
+
+class RecordStore:
+    """The SQLite file of one run.
+
+    ``RecordStore(folder)`` opens the run in ``folder``; with ``create=True`` it makes one where
+    there is none. Raises StoreError for a missing, foreign or newer file and for a full disk.
+    """
+
+    def __init__(self, folder: str | Path, *, create: bool = False) -> None:
+        self.folder = Path(folder)
+        self.path = self.folder / FILE_NAME
+        if not create and not self.path.exists():
+            raise StoreError(f"{self.folder}: holds no run ({FILE_NAME} is missing); check the path")
+        with _told(self.path):
+            if create:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(self.path, timeout=60.0)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._open(create)
+
+    def _open(self, create: bool) -> None:
+        tables = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master")}
+        if "meta" not in tables and create and not tables:
+            self._connection.executescript(f"BEGIN; {_SCHEMA}")
+            self._connection.executemany(
+                "INSERT INTO outcomes VALUES (?, ?)", [(c, name) for name, c in _CODES.items()]
+            )
+            self._set("format", FORMAT)
+            self._connection.commit()
+        found = self._get("format") if "meta" in tables or create else None
+        if found != FORMAT:
+            raise StoreError(
+                f"{self.path}: is no run of this version of rewardgym (format {found}, expected "
+                f"{FORMAT}); choose another folder"
+            )
+
+    # Configuration
+
+    def _get(self, key: str) -> Any:
+        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def _set(self, key: str, value: Any) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value))
+        )
+
+    @property
+    def config(self) -> dict[str, Any] | None:
+        """What made the run: seed, n, variants, checkpoints, decoding. None in a new file."""
+        found: dict[str, Any] | None = self._get("config")
+        return found
+
+    @config.setter
+    def config(self, config: Mapping[str, Any]) -> None:
+        with self._transaction():
+            self._set("config", dict(config))
+
+    def start_session(self, started: str, versions: Mapping[str, str]) -> int:
+        """Notes when and with which versions rows are written from here on; gives the id."""
+        with self._transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO sessions (started, versions) VALUES (?, ?)",
+                (started, json.dumps(dict(versions), sort_keys=True)),
+            )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    # Writing
+
+    def add_cell(
+        self,
+        key: str,
+        checkpoint: str,
+        step: int | None,
+        position: int,
+        variant: str,
+        policy: Mapping[str, Any],
+    ) -> int:
+        """The id of the cell with this key, made where it is new."""
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO cells (key, checkpoint, step, position, variant, policy) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (key, checkpoint, step, position, variant, json.dumps(policy, sort_keys=True)),
+            )
+            row = connection.execute("SELECT id FROM cells WHERE key = ?", (key,)).fetchone()
+        return int(row[0])
+
+    def add_prompt(self, prompt: Prompt) -> int:
+        """The id of the prompt with this hash, made where it is new."""
+        found = self._connection.execute(
+            "SELECT id FROM prompts WHERE sha256 = ?", (prompt.sha256,)
+        ).fetchone()
+        if found:
+            return int(found[0])
+        with self._transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO prompts (sha256, messages, params, hint) VALUES (?, ?, ?, ?)",
+                (
+                    prompt.sha256,
+                    json.dumps(prompt.messages, ensure_ascii=False),
+                    json.dumps(dict(prompt.params)),
+                    prompt.hint,
+                ),
+            )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def add(self, session: int, records: Iterable[Record]) -> None:
+        """Writes a batch in one transaction. A key that is already there keeps its first row,
+        unless that was an error row."""
+        with self._transaction() as connection:
+            connection.executemany(
+                _INSERT,
+                (
+                    (r.cell, r.index, r.prompt, session, _storable(r.reply), r.finish, r.tokens)
+                    + (r.answer, r.side, r.how, _CODES[r.outcome])
+                    for r in records
+                ),
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with _told(self.path), self._connection:
+            yield self._connection
+
+    # Reading
+
+    def done(self, cell: int) -> set[int]:
+        """The indices of a cell that need no further request: all rows but error rows."""
+        rows = self._connection.execute(
+            "SELECT idx FROM rows WHERE cell = ? AND outcome != ?", (cell, _ERROR)
+        )
+        return {index for (index,) in rows}
+
+    def cells(self) -> list[Cell]:
+        """All cells, in the order of the series and of their making."""
+        rows = self._connection.execute(
+            "SELECT id, checkpoint, step, position, variant, policy FROM cells ORDER BY position, id"
+        )
+        return [Cell(*row[:5], policy=json.loads(row[5])) for row in rows]
+
+    def counts(self) -> dict[int, dict[Outcome, int]]:
+        """For each cell the number of rows of each outcome, counted by SQLite."""
+        found: dict[int, dict[Outcome, int]] = {}
+        for cell, code, count in self._connection.execute(
+            "SELECT cell, outcome, COUNT(*) FROM rows GROUP BY cell, outcome"
+        ):
+            found.setdefault(cell, {})[OUTCOMES[code]] = count
+        return found
+
+    def rows(self, cell: int | None = None) -> Iterator[dict[str, Any]]:
+        """The stored rollouts, one after the other, with prompt and reply."""
+        where, arguments = ("WHERE rows.cell = ?", (cell,)) if cell is not None else ("", ())
+        cursor = self._connection.execute(
+            "SELECT cells.checkpoint, cells.step, cells.variant, rows.cell, rows.idx, "  # noqa: S608
+            "prompts.sha256 AS prompt_sha256, prompts.messages, prompts.params, prompts.hint, "
+            "rows.reply, rows.finish, rows.tokens, rows.answer, rows.side, rows.how, "
+            "outcomes.name AS outcome, rows.session "
+            "FROM rows JOIN cells ON cells.id = rows.cell JOIN prompts ON prompts.id = rows.prompt "
+            f"JOIN outcomes ON outcomes.code = rows.outcome {where} ORDER BY rows.cell, rows.idx",
+            arguments,
+        )
+        names = [column[0] for column in cursor.description]
+        for row in cursor:
+            found = dict(zip(names, row, strict=True))
+            found["messages"] = json.loads(found["messages"])
+            found["params"] = json.loads(found["params"])
+            yield found
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """When rows were written, and with which versions."""
+        rows = self._connection.execute("SELECT id, started, versions FROM sessions ORDER BY id")
+        return [{"id": i, "started": s, "versions": json.loads(v)} for i, s, v in rows]
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> RecordStore:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _storable(text: str) -> str:
+    # A lone surrogate cannot be stored as UTF-8; it is kept visibly rather than lost.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return text
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turns SQLite's and the system's errors into one line that says what to do."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        text = str(error).lower()
+        if "full" in text or "no space" in text or "disk i/o" in text:
+            advice = "the disk is full; free some space and run the same command again to go on"
+        elif "locked" in text:
+            advice = "another process is writing to this run; wait for it to end"
+        elif "not a database" in text or "malformed" in text:
+            advice = "the file is no SQLite database or is damaged; choose another folder"
+        elif "readonly" in text or "permission" in text or "unable to open" in text:
+            advice = "the folder cannot be written; choose another one with --out"
+        else:
+            advice = "rows written before stay as they are"
+        raise StoreError(f"{path}: {error}; {advice}") from error
