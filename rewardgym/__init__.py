@@ -7,9 +7,9 @@ below are loaded when first used, so that neither torch nor pandas is paid for b
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING, Any
-
-from rewardgym.registration import register_all
 
 if TYPE_CHECKING:
     from rewardgym import encodings as encodings
@@ -66,4 +66,14 @@ def __dir__() -> list[str]:
     return sorted(set(globals()) | set(__all__))
 
 
-register_all()
+def _is_command_line() -> bool:
+    """Whether this process is the ``rewardgym`` command. It makes no Gymnasium environment, and
+    importing Gymnasium would be half of the time that ``rewardgym --help`` takes."""
+    program = os.path.basename((getattr(sys, "argv", None) or [""])[0])
+    return program.removesuffix(".exe") == "rewardgym"
+
+
+if not _is_command_line():
+    from rewardgym.registration import register_all
+
+    register_all()

@@ -24,7 +24,7 @@ MAX_TEXT_BYTES = 12_288
 _MAX_CELLS = 6
 _TURNS = range(4, 20)
 """How often the set-up loop may turn at the start of the search; climbing may leave the range."""
-_SEARCHED_BYTES = 96
+_SEARCHED_BYTES = 48
 """Longer texts are judged by their beginning: the set-up no longer decides their length."""
 _CLIMBED = 4
 """This many of the best starting points are improved step by step."""

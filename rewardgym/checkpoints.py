@@ -8,6 +8,7 @@ anything is loaded: a run of hours must not die at its seventh checkpoint for a 
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -113,9 +114,11 @@ def _looks_like_model(folder: Path) -> bool:
 
 
 def _series(folder: Path) -> list[Path]:
-    """The checkpoint folders inside ``folder``: those that hold a model or are named like one."""
+    """The series in ``folder``: its checkpoint-* folders, as trainers name them, or where there
+    are none (a base model may lie beside them) every folder inside that holds a model."""
     inside = [path for path in sorted(folder.iterdir()) if path.is_dir()]
-    series = [p for p in inside if _looks_like_model(p) or p.name.startswith("checkpoint-")]
+    named = [path for path in inside if path.name.startswith("checkpoint-")]
+    series = named or [path for path in inside if _looks_like_model(path)]
     if not series:
         raise CheckpointError(
             f"{folder}: holds no checkpoint; expected config.json and model.safetensors in it, or "
@@ -233,6 +236,33 @@ def tokenizer_folder(folder: Path) -> Path | None:
         if any((place / name).exists() for name in TOKENIZER_FILES):
             return place
     return None
+
+
+def fingerprint(checkpoint: Checkpoint) -> str | None:
+    """A short hash of a checkpoint's weights and configuration, so that a folder that was trained
+    on or replaced is not taken for the one measured before; None for a hub id (its revision says
+    which it is). Of a weight file over 64 MB the ends are read, with its size."""
+    if checkpoint.kind == "hub":
+        return None
+    digest = hashlib.sha256()
+    folders = [Path(checkpoint.reference)]
+    if checkpoint.kind == "adapter" and checkpoint.base and Path(checkpoint.base).is_dir():
+        folders.append(Path(checkpoint.base))
+    for folder in folders:
+        for file in sorted([*folder.glob("*.safetensors"), folder / "config.json"]):
+            if file.exists():
+                digest.update(file.name.encode() + _content(file))
+    return digest.hexdigest()[:16]
+
+
+def _content(file: Path) -> bytes:
+    size, edge = file.stat().st_size, 1 << 20
+    with file.open("rb") as stream:
+        if size <= 64 << 20:
+            return hashlib.sha256(stream.read()).digest()
+        start = stream.read(edge)
+        stream.seek(size - edge)
+        return hashlib.sha256(start + stream.read(edge) + str(size).encode()).digest()
 
 
 def _first_line(error: BaseException) -> str:

@@ -164,9 +164,7 @@ def _line(variant: Variant, hint: str) -> str:
         return encodings.encode(
             variant.encoding, assignment(variant.field_name, hint, variant.formula)
         )
-    return assignment(
-        variant.field_name, encodings.encode(variant.encoding, hint), variant.formula
-    )
+    return assignment(variant.field_name, encodings.encode(variant.encoding, hint), variant.formula)
 
 
 def _write_xml(variant: Variant, parts: _Parts) -> str:

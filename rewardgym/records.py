@@ -120,7 +120,9 @@ class RecordStore:
         self.folder = Path(folder)
         self.path = self.folder / FILE_NAME
         if not create and not self.path.exists():
-            raise StoreError(f"{self.folder}: holds no run ({FILE_NAME} is missing); check the path")
+            raise StoreError(
+                f"{self.folder}: holds no run ({FILE_NAME} is missing); check the path"
+            )
         with _told(self.path):
             if create:
                 self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""The Gymnasium environments of rewardgym, one file each; ``import rewardgym`` registers them."""

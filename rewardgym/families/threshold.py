@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from rewardgym.families.base import Family, Params, Side, Value
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LOWEST_N, HIGHEST_N = 20, 80
 """N is drawn from this range, so that two-digit answers exist on both sides of every N."""
@@ -19,7 +21,9 @@ def draw_n(rng: np.random.Generator) -> Params:
 def above_or_below(value: Value, params: Params) -> str | None:
     """Above or below ``params["n"]``, None for N itself and for what is no number."""
     if "n" not in params:
-        raise ValueError("family 'threshold' needs its N: pass params={'n': 50}, as drawn by render")
+        raise ValueError(
+            "family 'threshold' needs its N: pass params={'n': 50}, as drawn by render"
+        )
     if not isinstance(value, int | Decimal) or value == params["n"]:
         return None
     return "above" if value > params["n"] else "below"

@@ -35,6 +35,11 @@ _TURN_END = re.compile(
     r"|begin_of_text)\|>|</s>|<end_of_turn>|<eos>|<\uff5cend\u2581of\u2581sentence\uff5c>"
     r"|<\|end\u2581of\u2581sentence\|>"
 )
+# A copied header of the chat template: "assistant" is no part of the reply.
+_ROLE = re.compile(
+    r"\s*<\|(?:im_start|start_header_id|start)\|> ?assistant(?:<\|(?:end_header_id|message)\|>)?"
+)
+_RESPONSE = "[begin final response]"
 
 
 def visible_text(text: str) -> str | None:
@@ -43,6 +48,8 @@ def visible_text(text: str) -> str | None:
         return _after_dropped_channels(text)
     if "<" not in text and "[" not in text and "◁" not in text:
         return text
+    if _RESPONSE in text:
+        text = blank(text, [(0, text.rindex(_RESPONSE) + len(_RESPONSE))], "\n")
     if _HARMONY.search(text):
         channels = _final_channels(text)
         if channels is None:
@@ -110,7 +117,13 @@ def _after_dropped_channels(text: str) -> str | None:
 
 def _first_turn(text: str) -> str:
     """Cuts what a model went on to write after its own end-of-turn token."""
+    head = _ROLE.match(text)
+    if head:
+        text = blank(text, [head.span()])
+    at = 0
     for token in _TURN_END.finditer(text):
-        if text[: token.start()].strip("\n \t<>|/s"):
+        # Only what stands since the last token is looked at: linear on a run of tokens.
+        if text[at : token.start()].strip():
             return blank(text, [(token.start(), len(text))])
+        at = token.end()
     return text

@@ -1,0 +1,224 @@
+"""The GPU wrapper: Hugging Face models as policies.
+
+In: a checkpoint, a local folder or a hub id, and decoding settings. Out: replies, each drawn from
+a random stream of its own. Loading is in ``transformers_loading.py`` and the drawing of tokens in
+``transformers_sampling.py``; this file batches. A prompt that many rollouts share is run through
+the model once and its cache handed to all of them.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from rewardgym.checkpoints import Checkpoint, find_checkpoints
+from rewardgym.policies.base import Finish, Reply, Stream
+from rewardgym.policies.decoding import Decoding
+from rewardgym.policies.transformers_loading import Loaded, PolicyError, load, use_adapter, wrap
+from rewardgym.policies.transformers_sampling import generation, processors, uniforms
+from rewardgym.prompts import Prompt
+
+FIRST_BATCH = 512
+"""Rollouts a batch to begin with; halved whenever memory runs out, and then kept."""
+BATCH_TOKENS = {"cpu": 1 << 16, "cuda": 1 << 19}
+"""Prompt and reply tokens a batch to begin with, by the type of device."""
+
+
+class TransformersPolicy:
+    """A causal language model from transformers, as a policy.
+
+    ``model`` is a local folder (a full model or a LoRA adapter), a hub id with ``@revision``, a
+    Checkpoint, or a model already in memory with its ``tokenizer``. ``device`` and ``dtype`` are
+    chosen where not given: the first GPU with bfloat16, else the CPU with float32. ``share`` is a
+    policy whose base model is used again if it is the same: an adapter then costs its own weights.
+
+    A reply depends on its prompt, the decoding settings and its stream. What is beside it in a
+    batch changes the logits in the last digits only (``benchmarks/transformers_policy.py`` prints
+    how many replies of how many that moved).
+
+    Raises CheckpointError or PolicyError, one line each, for a model that cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Checkpoint | PreTrainedModel,
+        *,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+        decoding: Decoding | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        batch_size: int | None = None,
+        name: str | None = None,
+        share: TransformersPolicy | None = None,
+    ) -> None:
+        self.decoding = decoding if decoding is not None else Decoding()
+        self.batch_size = batch_size if batch_size is not None else FIRST_BATCH
+        self.checkpoint: Checkpoint | None = None
+        if isinstance(model, PreTrainedModel):
+            self._loaded = wrap(model, tokenizer, self.decoding)
+            self.name = name or model.config.model_type
+        else:
+            self.checkpoint = _one(model)
+            loaded = share._loaded if share is not None else None
+            self._loaded = load(self.checkpoint, self.decoding, device, dtype, loaded)
+            self.name = name or self.checkpoint.name
+        self._ids: dict[str, list[int]] = {}
+
+    # Who this is
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """The model in memory, its adapter included."""
+        return self._loaded.model
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        return self._loaded.tokenizer
+
+    @property
+    def device_name(self) -> str:
+        """The device as a person names it: a GPU's model, or ``cpu``."""
+        device = self._loaded.device
+        return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+    @property
+    def chunk(self) -> int:
+        """Rollouts that a sweep hands over at once: enough to sort by length."""
+        return 2 * self.batch_size
+
+    def describe(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"policy": "transformers", "name": self.name}
+        if self.checkpoint is not None:
+            found |= {
+                "reference": self.checkpoint.reference,
+                "revision": self.checkpoint.revision,
+                "kind": self.checkpoint.kind,
+            }
+        return found | {"dtype": str(self._loaded.dtype), **self.decoding.describe()}
+
+    # Replying
+
+    def reply(self, prompts: Sequence[Prompt], streams: Sequence[Stream]) -> list[Reply]:
+        """One reply a prompt, in order. Raises PolicyError for a prompt that the model's context
+        cannot hold, and where a single rollout does not fit into memory."""
+        if len(prompts) != len(streams):
+            raise ValueError(f"{len(prompts)} prompts but {len(streams)} streams; give one each")
+        use_adapter(self._loaded)
+        ids = [self.token_ids(prompt) for prompt in prompts]
+        # By length, so that little is padded; then by prompt, so that shared ones stand together.
+        order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), prompts[i].sha256, i))
+        replies: dict[int, Reply] = {}
+        while order:
+            batch = order[: self._fitting(ids, order)]
+            try:
+                found = self._generate([ids[i] for i in batch], [streams[i] for i in batch])
+            except RuntimeError as error:
+                self._shrink(error, len(batch))
+                continue
+            replies.update(zip(batch, found, strict=True))
+            order = order[len(batch) :]
+        return [replies[i] for i in range(len(prompts))]
+
+    def token_ids(self, prompt: Prompt) -> list[int]:
+        """The prompt's tokens, prefill included; control tokens in its text are plain text."""
+        found = self._ids.get(prompt.sha256)
+        if found is None:
+            if len(self._ids) > 100_000:
+                self._ids.clear()
+            found = self._ids[prompt.sha256] = self._loaded.encode(prompt, self.decoding)
+        return found
+
+    def _fitting(self, ids: list[list[int]], order: list[int]) -> int:
+        """How many of the rollouts at the head of ``order`` make up one batch."""
+        budget = BATCH_TOKENS.get(self._loaded.device.type, BATCH_TOKENS["cpu"])
+        size = min(self.batch_size, len(order))
+        longest = len(ids[order[size - 1]]) + self.decoding.max_new_tokens
+        return max(1, min(size, budget // longest))
+
+    def _shrink(self, error: RuntimeError, size: int) -> None:
+        """Halves the batch after running out of memory; raises whatever else went wrong."""
+        from accelerate.utils.memory import should_reduce_batch_size
+
+        memory = isinstance(error, torch.cuda.OutOfMemoryError) or should_reduce_batch_size(error)
+        if not memory:
+            raise PolicyError(f"{self.name}: generation failed: {_first_line(error)}") from error
+        if size == 1:
+            raise PolicyError(
+                f"{self.name}: not even one rollout fits into memory; take a smaller dtype, fewer "
+                "max_new_tokens or a larger GPU"
+            ) from error
+        self.batch_size = max(1, size // 2)
+        gc.collect()
+        if self._loaded.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def _generate(self, ids: list[list[int]], streams: list[Stream]) -> list[Reply]:
+        unique = list(dict.fromkeys(tuple(one) for one in ids))
+        place = {one: row for row, one in enumerate(unique)}
+        rows = torch.tensor([place[tuple(one)] for one in ids], device=self._loaded.device)
+        tokens, mask = self._padded(unique)
+        length = tokens.shape[1]
+        cache = None
+        if len(ids) > len(unique) and length > 1 and self._loaded.shares_cache:
+            cache = self._prefill(tokens, mask, rows)
+        drawn = uniforms(streams, self.decoding.max_new_tokens)
+        output = self.model.generate(
+            input_ids=tokens[rows],
+            attention_mask=mask[rows],
+            past_key_values=cache,
+            generation_config=generation(self._loaded, self.decoding),
+            logits_processor=processors(self.decoding, drawn, length, self._loaded.device),
+        )
+        return [self._reply(row) for row in output[:, length:].tolist()]
+
+    def _padded(self, ids: list[tuple[int, ...]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Left-padded tokens and their mask, each of shape (prompts, longest)."""
+        longest = max(map(len, ids))
+        pad = self._loaded.pad_id
+        tokens = torch.tensor([[pad] * (longest - len(one)) + list(one) for one in ids])
+        mask = torch.tensor([[0] * (longest - len(one)) + [1] * len(one) for one in ids])
+        return tokens.to(self._loaded.device), mask.to(self._loaded.device)
+
+    def _prefill(self, tokens: torch.Tensor, mask: torch.Tensor, rows: torch.Tensor) -> Any:
+        """The cache of all prompt tokens but the last, one row a rollout. Positions follow the
+        mask, as generate counts them: without that the padded rows are silently wrong."""
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        cache = self.model(
+            input_ids=tokens[:, :-1],
+            attention_mask=mask[:, :-1],
+            position_ids=positions[:, :-1],
+            use_cache=True,
+            logits_to_keep=1,
+        ).past_key_values
+        cache.batch_select_indices(rows)
+        return cache
+
+    def _reply(self, row: list[int]) -> Reply:
+        stop = next((at for at, token in enumerate(row) if token in self._loaded.eos_ids), None)
+        finish: Finish = "length" if stop is None else "stop"
+        kept = row if stop is None else row[:stop]
+        # Special tokens stay in the text: they are what tells a reasoning channel from an answer.
+        text = self.tokenizer.decode(
+            kept, skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
+        return Reply(self.decoding.prefill + text, finish, len(kept) + (stop is not None))
+
+
+def _one(model: str | Path | Checkpoint) -> Checkpoint:
+    found = find_checkpoints(model)
+    if len(found) > 1:
+        raise PolicyError(
+            f"{model}: names {len(found)} checkpoints; a policy is one of them, rewardgym.sweep "
+            "takes them all"
+        )
+    return found[0]
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]

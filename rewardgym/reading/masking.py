@@ -1,0 +1,116 @@
+"""Masks: candidates that cannot be the answer because of what stands right beside them.
+
+In: text and its candidates. Out: the same candidates, some no longer live, some marked as listed.
+Neighbours are judged in pairs over the short gap between them: what makes "1" and "100" a range,
+a sum or a list is always the gap.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from rewardgym.reading.candidates import Candidate
+
+_LONGEST_GAP = 24
+_MARKUP = " \t*_`$\"'\\{}()"
+_RANGES = frozenset({"-", "to", "through", "thru", "..", "until", "up to", "till", "\u2192", "->"})
+_LISTS = frozenset(
+    {",", "or", "and", ", and", ", or", "/", "&", "|", ";", "and/or", "then", ", then", "vs", "vs."}
+)
+_OPERATION = re.compile(
+    r"[\s*_`$(){}\\]*?(?:[+/\u00d7\u00f7%^<>\u2264\u2265\u2260\u2261=\u00b7\u22c5\u2219x*-]"
+    r"|//|\*\*|[=!<>]=|mod(?:ulo)?|div|times|plus|minus|over|divided by|multiplied by"
+    r"|(?:\\|\\b|\\p)?(?:times|div|cdot|bmod|pmod|mod|equiv|neq?|leq?|geq?))[\s*_`$(){}\\-]*"
+)
+_AFTER = re.compile(
+    r"(?: \* [\w(]|[*_`)\]}$\"']*+[ \t]?(?:"
+    r"%|percent\b"
+    r"|(?:[+/\u00d7\u00f7^\u2264\u2265\u2260\u2261\u00b7]|[<>](?!-))[ \t]?[\w(\\$-]"
+    r"|={1,2}(?!>)[ \t]*[-(\d\\$]"
+    r"|(?:mod|modulo|div|times|plus|minus)\b[ \t]*[\w(\\]|divided by|multiplied by"
+    r"|\\(?:times|div|cdot|bmod|pmod|mod|equiv|%)))"
+)
+_EQUALS_AFTER = re.compile(r"[*_`]+[ \t]?=[ \t]?\d")
+_OPERATORS = "+/\u00d7\u00f7%^<>\u2264\u2265\u2260\u2261\u00b7\u221a\u22c5"
+_STAR_BEFORE = re.compile(r"[\w)] \* \(?$")
+_OPENERS = " \t*_`\"'([{$"
+
+
+def mask_neighbours(text: str, candidates: list[Candidate]) -> None:
+    """Marks ranges, arithmetic, lists and digits in a row among consecutive candidates."""
+    for first, second in pairwise(candidates):
+        if second.start - first.end <= _LONGEST_GAP:
+            _judge_gap(text, first, second)
+    _mask_enumeration(text, candidates)
+
+
+def _judge_gap(text: str, first: Candidate, second: Candidate) -> None:
+    gap = text[first.end : second.start]
+    core = gap.strip(_MARKUP)
+    if core in _LISTS and not _is_number_slash(text, first, core):
+        if core in ("and", "&") and "between" in text[max(0, first.start - 24) : first.start]:
+            first.live = second.live = False
+        elif first.key != second.key:
+            first.listed = second.listed = True
+        return
+    if "\n" in gap:
+        return
+    if core in _RANGES and not (core in ("-", "->", "\u2192") and first.weak):
+        first.live = second.live = False
+    elif not core:
+        # Digits in a row, "4 2", are no number; "a B" in prose is no pair.
+        if not (first.weak or second.weak) and not gap.strip(" \t") and second.start > first.end:
+            first.live = second.live = False
+        elif _OPERATION.fullmatch(gap) and "*" in gap.strip() and len(gap.strip()) == 1:
+            first.live = second.live = False
+    elif (core == ":" and gap == ":") or (
+        text[first.start].isdigit() or text[first.start] in "+-\u2212.m"
+    ) and _OPERATION.fullmatch(gap):
+        first.live = second.live = False
+
+
+def _is_number_slash(text: str, first: Candidate, core: str) -> bool:
+    return core == "/" and text[first.end - 1].isdigit()
+
+
+def _mask_enumeration(text: str, candidates: list[Candidate]) -> None:
+    """Masks list markers, "1." and "2)" at the start of lines."""
+    markers = [candidate for candidate in candidates if _could_be_marker(text, candidate)]
+    keys = {candidate.key for candidate in markers}
+    for candidate in markers:
+        number = int(candidate.key)
+        if number == 1 or str(number - 1) in keys or str(number + 1) in keys:
+            candidate.live = False
+
+
+def _could_be_marker(text: str, candidate: Candidate) -> bool:
+    if candidate.end - candidate.start > 2 or text[candidate.end : candidate.end + 1] not in (
+        ".",
+        ")",
+    ):
+        return False
+    if not candidate.key.isdigit() or candidate.weak:
+        return False
+    after = text[candidate.end + 1 : candidate.end + 12].lstrip(" \t*_")
+    before = text[max(0, candidate.start - 8) : candidate.start].rpartition("\n")[2]
+    line_starts = candidate.start <= 8 or "\n" in text[candidate.start - 8 : candidate.start]
+    return line_starts and not before.strip(" \t>*_-(") and bool(after.strip())
+
+
+def in_formula(text: str, candidate: Candidate, before: str) -> bool:
+    """Whether an operator ties the candidate to a name or a number on either side."""
+    if _AFTER.match(text, candidate.end):
+        return not (_EQUALS_AFTER.match(text, candidate.end) and _ends_stressed(before))
+    core = before.rstrip(_OPENERS)
+    if core[-1:] in _OPERATORS and core:
+        if core[-1] == ">" and core[-2:-1] in ("=", "-", "<", ""):
+            return core[-2:-1] == "<"
+        operand = core[:-1].rstrip()
+        return core[-1] == "\u221a" or operand[-1:].isalnum() or operand[-1:] == ")"
+    return bool(_STAR_BEFORE.search(before[-8:]))
+
+
+def _ends_stressed(before: str) -> bool:
+    """Bold right before it and no operator before that: "**28** = 2 x 14" names its subject."""
+    return before.endswith(("*", "_", "`")) and before.rstrip(_OPENERS)[-1:] not in _OPERATORS + "="

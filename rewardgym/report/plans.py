@@ -1,0 +1,33 @@
+"""What a sweep is going to do, in a few lines, with its cost.
+
+In: a plan. Out: text. Only what is known without a model: counts and bounds, no guessed times.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rewardgym.sweeps import Plan
+
+
+def plan_text(plan: Plan) -> str:
+    """The plan in lines: policies, variants by arm, rollouts, prompt characters, token bound."""
+    arms = Counter(variant.arm for variant in plan.variants)
+    said = ", ".join(f"{count} {arm}" for arm, count in arms.items())
+    names = [entry.name for entry in plan.entries]
+    shown = ", ".join(names) if len(names) <= 6 else f"{names[0]} ... {names[-1]}"
+    characters = sum(len(plan.prompt(variant, 0).text) for variant in plan.variants)
+    lines = [
+        f"policies  {len(names)}: {shown}",
+        f"variants  {len(plan.variants)}: {said}",
+        f"rollouts  {plan.rollouts:,} = {len(names)} x {len(plan.variants)} x {plan.n}, "
+        f"seed {plan.seed}",
+        f"prompts   {characters:,} characters a policy, each prompt read once",
+    ]
+    limits = {entry.description.get("max_new_tokens") for entry in plan.entries} - {None}
+    if limits:
+        bound = max(int(limit) for limit in limits) * plan.rollouts
+        lines.append(f"replies   at most {bound:,} new tokens in all")
+    return "\n".join(lines)
