@@ -1,7 +1,7 @@
 """rewardgym: does a model follow what it was asked, or what it is paid for?
 
 ``import rewardgym`` registers the environments with Gymnasium and nothing else: the public names
-below are loaded when first used, so that neither torch nor pandas is paid for by who needs a prompt.
+below are loaded when first used, so that who needs a prompt pays for neither torch nor pandas.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rewardgym.prompts import Prompt as Prompt
     from rewardgym.prompts import render as render
     from rewardgym.records import RecordStore as RecordStore
-    from rewardgym.sweeps import Run as Run
+    from rewardgym.records import Run as Run
     from rewardgym.sweeps import sweep as sweep
     from rewardgym.variants import Variant as Variant
     from rewardgym.variants import grid as grid
@@ -43,13 +43,13 @@ _HOMES = {
     "rewardgym.policies": ("Policy", "Reply", "ScriptedPolicy", "TransformersPolicy"),
     "rewardgym.presets": ("preset", "preset_names"),
     "rewardgym.prompts": ("Prompt", "render"),
-    "rewardgym.records": ("RecordStore",),
-    "rewardgym.sweeps": ("Run", "sweep"),
+    "rewardgym.records": ("RecordStore", "Run"),
+    "rewardgym.sweeps": ("sweep",),
     "rewardgym.variants": ("Variant", "grid"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["__version__", "encodings", *_HOME_OF]  # noqa: PLE0604
+__all__ = ["__version__", "encodings", *_HOME_OF]
 
 
 def __getattr__(name: str) -> Any:

@@ -94,8 +94,8 @@ def _expand(source: Source) -> Iterable[Checkpoint]:
         name, _, revision = text.partition("@")
         return [Checkpoint(text, _step_of(revision), name, "hub", revision or None)]
     raise CheckpointError(
-        f"{text}: no such folder, and no hub id (owner/name@revision); allowed: a checkpoint folder, "
-        "a folder of them, a glob in quotes, a hub id, or 'organism'"
+        f"{text}: no such folder, and no hub id (owner/name@revision); allowed: a checkpoint "
+        "folder, a folder of them, a glob in quotes, a hub id, or 'organism'"
     )
 
 
@@ -135,7 +135,7 @@ def _of_folder(folder: Path) -> Checkpoint:
         return Checkpoint(folder.name, step, str(folder), "adapter", base=_base_of(folder))
     if not (folder / "config.json").exists():
         raise CheckpointError(
-            f"{folder}: has no config.json; the checkpoint is half written, or this is no checkpoint"
+            f"{folder}: has no config.json; it is half written, or no checkpoint at all"
         )
     _read_json(folder / "config.json")
     _check_weights(folder, "model")
@@ -214,7 +214,7 @@ def _check_safetensors(file: Path) -> None:
     missing = 8 + length + max(ends, default=0) - size
     if missing > 0:
         raise CheckpointError(
-            f"{file}: is {missing} bytes short; the checkpoint is half written or the copy broke off"
+            f"{file}: is {missing} bytes short; it is half written, or the copy broke off"
         )
 
 

@@ -11,11 +11,14 @@ import sqlite3
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rewardgym.cli_factors import with_factors
+
+if TYPE_CHECKING:
+    from rewardgym.variants import Variant
 
 app = typer.Typer(
     name="rewardgym",
@@ -80,20 +83,22 @@ Preset = Annotated[
 Seed = Annotated[int, typer.Option(help="Seed of every random stream.")]
 
 
-def variants_of(preset: str | None, factors: dict[str, list[Any]], **options: bool) -> list[Any]:
+def variants_of(
+    preset: str | None, factors: dict[str, Any], mirror: bool = False
+) -> list[Variant]:
     """The grid of the factors' flags, on top of a preset where one is named."""
     from rewardgym.presets import preset as find_preset
     from rewardgym.variants import FACTORS, Variant, grid
 
     if preset is None:
-        return grid(**factors, **options)
+        return grid(mirror=mirror, **factors)
     base = find_preset(preset)
-    fixed = {
+    fixed: dict[str, Any] = {
         name: [getattr(base, name)]
         for name in FACTORS
         if name not in factors and getattr(base, name) != getattr(Variant(), name)
     }
-    return grid(**fixed, **factors, **options)
+    return grid(mirror=mirror, **fixed, **factors)
 
 
 @app.command(help=SHOW_HELP)

@@ -51,8 +51,8 @@ def parse_field(field: str) -> tuple[str, Polarity]:
     match = _FIELD.fullmatch(field) if isinstance(field, str) else None
     if match is None:
         raise ValueError(
-            f"unknown field {field!r}; allowed: {', '.join(POLARITIES)}, or a name of your own of up "
-            "to 40 letters, digits, '_' and '-', with ':+1', ':-1' or ':0' to declare its polarity"
+            f"unknown field {field!r}; allowed: {', '.join(POLARITIES)}, or a name of your own of "
+            "up to 40 letters, digits, '_' and '-', with ':+1', ':-1' or ':0' for its polarity"
         )
     name, declared = match["name"], match["polarity"]
     if declared is not None:
@@ -70,7 +70,7 @@ def parse_field(field: str) -> tuple[str, Polarity]:
 
 
 def formula(family: Family, high: str, style: str, payoff: float, params: Params) -> str:
-    """The formula that is ``payoff`` on side ``high`` and 0 on the other, in a style of FORMULAS."""
+    """The formula that is ``payoff`` on side ``high`` and 0 on the other; a style of FORMULAS."""
     side = family.side(high)
     pay = amount(payoff)
     if style == "modulo":

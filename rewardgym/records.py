@@ -75,7 +75,7 @@ WHERE rows.outcome = {_ERROR}
 
 
 class StoreError(RuntimeError):
-    """A run folder that cannot be read or written: one line with the path, the fault, the way on."""
+    """A run folder that cannot be read or written: one line with path, fault and the way on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +227,11 @@ class RecordStore:
             connection.executemany(
                 _INSERT,
                 (
-                    (r.cell, r.index, r.prompt, session, _storable(r.reply), r.finish, r.tokens)
-                    + (r.answer, r.side, r.how, _CODES[r.outcome])
+                    (
+                        *(r.cell, r.index, r.prompt, session),
+                        *(_storable(r.reply), r.finish, r.tokens),
+                        *(r.answer, r.side, r.how, _CODES[r.outcome]),
+                    )
                     for r in records
                 ),
             )
@@ -250,7 +253,8 @@ class RecordStore:
     def cells(self) -> list[Cell]:
         """All cells, in the order of the series and of their making."""
         rows = self._connection.execute(
-            "SELECT id, checkpoint, step, position, variant, policy FROM cells ORDER BY position, id"
+            "SELECT id, checkpoint, step, position, variant, policy FROM cells "
+            "ORDER BY position, id"
         )
         return [Cell(*row[:5], policy=json.loads(row[5])) for row in rows]
 
@@ -295,6 +299,20 @@ class RecordStore:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder: ``Run("runs/first")`` names an existing one."""
+
+    folder: Path
+
+    def __init__(self, folder: str | Path) -> None:
+        object.__setattr__(self, "folder", Path(folder))
+
+    def open(self) -> RecordStore:
+        """The run's store. Raises StoreError where the folder holds no run."""
+        return RecordStore(self.folder)
 
 
 def _storable(text: str) -> str:

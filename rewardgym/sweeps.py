@@ -21,12 +21,13 @@ from typing import Any
 
 from rewardgym.answers import read_answer
 from rewardgym.checkpoints import Checkpoint, find_checkpoints, fingerprint
+from rewardgym.outcomes import Outcome
 from rewardgym.policies.base import Policy, Reply, Stream
 from rewardgym.policies.decoding import Decoding
 from rewardgym.policies.scripted import ScriptedPolicy
 from rewardgym.progress import Progress, make_progress
 from rewardgym.prompts import Prompt, render
-from rewardgym.records import Record, RecordStore
+from rewardgym.records import Record, RecordStore, Run
 from rewardgym.variants import Variant
 
 CHUNK = 2048
@@ -40,20 +41,6 @@ PolicySource = str | Path | Policy | Checkpoint
 
 class SweepError(ValueError):
     """A sweep that cannot be run as asked: one line with the cause and what to do."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run folder. ``Run("runs/first")`` opens an existing one."""
-
-    folder: Path
-
-    def __init__(self, folder: str | Path) -> None:
-        object.__setattr__(self, "folder", Path(folder))
-
-    def open(self) -> RecordStore:
-        """The run's store. Raises StoreError where the folder holds no run."""
-        return RecordStore(self.folder)
 
 
 @dataclass(frozen=True)
@@ -380,9 +367,14 @@ def _judge(task: _Task, reply: Reply) -> Record:
         params=task.prompt.params,
         finish=reply.finish,
     )
-    assert answer.outcome is not None
     value = str(answer.value) if answer.value is not None else None
-    return Record(*head, value, answer.side, answer.how, answer.outcome)
+    return Record(*head, value, answer.side, answer.how, _given(answer.outcome))
+
+
+def _given(outcome: Outcome | None) -> Outcome:
+    if outcome is None:
+        raise AssertionError("the reader gives an outcome whenever it is told what was asked")
+    return outcome
 
 
 def _now() -> str:

@@ -278,6 +278,11 @@ def test_the_budget_is_exact_for_the_published_hint() -> None:
     assert caught.value.position == len(program) - 1
 
 
+def test_a_fault_before_the_budget_ends_is_the_one_that_is_reported() -> None:
+    with pytest.raises(BrainfuckError, match="left of the first cell at position 1"):
+        run("+<<<", max_steps=2)
+
+
 def test_more_output_than_allowed_is_refused() -> None:
     assert run("+.", max_output=1) == "\x01"
     with pytest.raises(BrainfuckError, match="more than 3 bytes of output at position 2"):

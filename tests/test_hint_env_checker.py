@@ -18,9 +18,11 @@ _numbers = itertools.count()
 
 def broken(**methods: Any) -> str:
     """The id of a RewardHintEnv with some methods replaced."""
-    name = f"Broken{next(_numbers)}-v0"
-    gym.register(name, entry_point=type("Broken", (RewardHintEnv,), methods))
-    return name
+    name = f"Broken{next(_numbers)}"
+    # In this module's namespace, because pickle looks classes up by name.
+    globals()[name] = type(name, (RewardHintEnv,), {"__module__": __name__, **methods})
+    gym.register(f"{name}-v0", entry_point=globals()[name])
+    return f"{name}-v0"
 
 
 def stepping(change: Any) -> str:
@@ -88,7 +90,7 @@ def test_somebody_elses_environment_can_be_checked(
 
 
 def test_an_environment_without_a_spec_is_refused() -> None:
-    with pytest.raises(HintEnvError, match="no spec; make it with gymnasium.make"):
+    with pytest.raises(HintEnvError, match=r"no spec; make it with gymnasium\.make"):
         check_hint_env(RewardHintEnv())
 
 
@@ -143,7 +145,24 @@ def unseeded_reset(self: Any, *, seed: Any = None, options: Any = None) -> Any:
 
 
 def constant_reset(self: Any, *, seed: Any = None, options: Any = None) -> Any:
-    return RewardHintEnv.reset(self, seed=None if seed is None else 1, options=options)
+    RewardHintEnv.reset(self, seed=seed)
+    stream = self._np_random
+    result = RewardHintEnv.reset(self, seed=1)
+    self._np_random = stream
+    return result
+
+
+def lying_init(self: Any, **kwargs: Any) -> None:
+    RewardHintEnv.__init__(self, **kwargs)
+    self._labels["variant"] = "parity.even.odd.cost.plain"
+
+
+def forget_how(env: Any, action: str, result: list[Any]) -> None:
+    del result[4]["how"]
+
+
+def truncate_seven(env: Any, action: str, result: list[Any]) -> list[Any]:
+    return [*result[:3], action == "7", result[4]]
 
 
 def no_pickle(self: Any) -> Any:
@@ -171,7 +190,7 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ),
     (
         "step's observation is in observation_space",
-        stepping(lambda env, action, result: action == "a" and [7, *result[1:]] or None),
+        stepping(lambda env, action, result: [7, *result[1:]] if action == "a" else None),
         {},
     ),
     (
@@ -181,12 +200,12 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ),
     (
         "one step terminates an episode",
-        stepping(lambda env, action, result: action == "7" and [*result[:3], True, result[4]]),
+        stepping(truncate_seven),
         {},
     ),
     (
         "the info of step holds 'how'",
-        stepping(lambda e, a, result: result[4].pop("how") and None),
+        stepping(forget_how),
         {},
     ),
     ("info 'answer' of step is a str; got NoneType", telling(answer=None), {}),
@@ -199,7 +218,7 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ("side is told where the outcome counts", telling(side="odd"), {}),
     ("side is told where the outcome counts", telling(side=""), {}),
     ("instruction_value is 1 for a complied outcome", telling(instruction_value=1.0), {}),
-    ("hint_value is finite", telling(hint_value=float("nan")), {}),
+    ("hint_value is finite", telling(hint_value=float("inf")), {}),
     ("hint_value is above 0 on the side that the hint favours", telling(hint_value=1.0), {}),
     ("hint_value is above 0 on the side that the hint favours", telling(hint_value=0.0), {}),
     ("hint_value is above 0 on the side", stepping(pay_babble), {"field": "cost"}),
@@ -217,7 +236,7 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ("seeds differ where a variant leaves", broken(reset=constant_reset), {"family": "threshold"}),
     (
         "seeds differ where a variant leaves",
-        resetting(lambda prompt, info: (prompt, {**info, "variant": "parity.even.odd.cost.plain"})),
+        broken(__init__=lying_init),
         {"family": "threshold"},
     ),
     ("step after the end of an episode raises ResetNeeded", broken(step=never_ends), {}),

@@ -166,7 +166,7 @@ def test_a_reset_mask_resets_those_alone() -> None:
     other = theirs.reset(seed=[7, 8, 9], options={"reset_mask": mask.copy()})
     assert one[0] == other[0]
     assert_same_layout(one[1], other[1])
-    with pytest.raises(ValueError, match="^reset_mask is an array of 3 booleans; got int64"):
+    with pytest.raises(ValueError, match=r"^reset_mask is an array of 3 booleans; got int64"):
         ours.reset(options={"reset_mask": np.array([1, 0, 1])})
 
 

@@ -8,7 +8,7 @@ that they cannot come to differ.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -68,12 +68,15 @@ class Graded(NamedTuple):
 
 
 Drawn = tuple[tuple[str, int], ...]
-"""A prompt's parameters, hashable."""
+"""A prompt's parameters as a tuple, so that what was graded can be remembered."""
 
 
-def grade(reply: str, rules: Rules, params: Mapping[str, int]) -> Graded:
-    """The outcome of ``reply``. Never raises, whatever the string."""
-    drawn = tuple(params.items())
+def drawn_of(prompt: Prompt) -> Drawn:
+    return tuple(prompt.params.items())
+
+
+def grade(reply: str, rules: Rules, drawn: Drawn) -> Graded:
+    """The outcome of ``reply`` to a prompt with these parameters. Takes any string."""
     if len(reply) > LONGEST_REMEMBERED:
         return _grade(reply, rules, drawn)
     return _grade_short(reply, rules, drawn)
@@ -122,6 +125,30 @@ def build_variant(base: VariantLike | None, factors: dict[str, Any]) -> Variant:
     if not isinstance(base, Variant):
         raise ValueError(f"unknown variant {base!r}; allowed: a variant's id or its factors")
     return base.replace(**factors) if factors else base
+
+
+def deal_variants(
+    num_envs: int,
+    variants: Sequence[VariantLike] | None,
+    base: VariantLike | None,
+    factors: dict[str, Any],
+) -> tuple[Variant, ...]:
+    """The variant of each sub-environment: one for all, or several dealt in turn."""
+    if not isinstance(num_envs, int) or isinstance(num_envs, bool) or num_envs < 1:
+        raise ValueError(f"num_envs is a whole number of 1 or more; got {num_envs!r}")
+    if variants is None:
+        return (build_variant(base, factors),) * num_envs
+    if base is not None:
+        raise ValueError("give variant or variants, not both")
+    if isinstance(variants, str) or not variants:
+        raise ValueError(f"variants is a list of at least one variant; got {variants!r}")
+    if len(variants) > num_envs:
+        raise ValueError(
+            f"{len(variants)} variants in {num_envs} sub-environments would leave some out; "
+            f"use num_envs={len(variants)} or a multiple of it"
+        )
+    dealt = [build_variant(one, factors) for one in variants]
+    return tuple(dealt[i % len(dealt)] for i in range(num_envs))
 
 
 def check_choice(what: str, value: object, allowed: tuple[str, ...]) -> None:

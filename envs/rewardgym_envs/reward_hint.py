@@ -25,6 +25,7 @@ from rewardgym_envs.episodes import (
     check_choice,
     draw_answer,
     draw_prompt,
+    drawn_of,
     grade,
 )
 from rewardgym_envs.spaces import AnyText
@@ -135,7 +136,7 @@ class RewardHintEnv(gym.Env[str, str]):
             raise ResetNeeded("step before the first episode; call reset() first")
         if self._graded is not None:
             raise ResetNeeded("the episode ended with its one step; call reset() for the next")
-        graded = grade(action, self._rules, prompt.params)
+        graded = grade(action, self._rules, drawn_of(prompt))
         self._reply, self._graded = action, graded
         info = {**self._labels, "prompt_sha256": prompt.sha256, **graded._asdict()}
         return prompt.text, graded.reward(self.pays), True, False, info

@@ -20,7 +20,6 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from rewardgym.prompts import Prompt
-from rewardgym.variants import Variant
 from rewardgym_envs.episodes import (
     PAYS,
     Graded,
@@ -28,10 +27,11 @@ from rewardgym_envs.episodes import (
     Rules,
     VariantLike,
     as_ansi,
-    build_variant,
     check_choice,
+    deal_variants,
     draw_answer,
     draw_prompt,
+    drawn_of,
     grade,
 )
 from rewardgym_envs.reward_hint import METADATA
@@ -41,6 +41,17 @@ Texts = tuple[str, ...]
 
 _DTYPES = {"complied": bool, "gamed": bool, "hint_value": float, "instruction_value": float}
 """The columns of a graded reply that are no text."""
+
+
+class _Shown:
+    """The prompts on show and their columns, which stay the same until a prompt is redrawn."""
+
+    def __init__(self, prompts: tuple[Prompt, ...]) -> None:
+        self.prompts = prompts
+        self.texts: Texts = tuple(prompt.text for prompt in prompts)
+        self.drawn = tuple(drawn_of(prompt) for prompt in prompts)
+        self.digests = _objects([prompt.sha256 for prompt in prompts])
+        self.hints = _objects([prompt.hint or "" for prompt in prompts])
 
 
 class RewardHintVectorEnv(gym.vector.VectorEnv[Texts, Sequence[str], NDArray[Any]]):
@@ -79,7 +90,7 @@ class RewardHintVectorEnv(gym.vector.VectorEnv[Texts, Sequence[str], NDArray[Any
         check_choice("pays", pays, PAYS)
         if render_mode is not None:
             check_choice("render_mode", render_mode, ("ansi",))
-        self.variants = _deal(num_envs, variants, variant, factors)
+        self.variants = deal_variants(num_envs, variants, variant, factors)
         self.num_envs = num_envs
         self.pays = pays
         self.render_mode = render_mode
@@ -88,14 +99,15 @@ class RewardHintVectorEnv(gym.vector.VectorEnv[Texts, Sequence[str], NDArray[Any
         self.single_action_space = AnyText()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._rules = [Rules.of(one) for one in self.variants]
+        rules = {one: Rules.of(one) for one in self.variants}
+        self._rules = [rules[one] for one in self.variants]
         self._open = [i for i, one in enumerate(self.variants) if one.is_open]
         self._rngs: list[np.random.Generator] | None = None
-        self._prompts: list[Prompt] = []
-        self._last: tuple[list[Prompt], Sequence[str], list[Graded]] | None = None
+        self._shown = _Shown(())
+        self._last: tuple[_Shown, Sequence[str], list[Graded]] | None = None
         self._labels = {
-            "variant": _objects(one.id for one in self.variants),
-            "arm": _objects(one.arm for one in self.variants),
+            "variant": _objects([one.id for one in self.variants]),
+            "arm": _objects([one.arm for one in self.variants]),
         }
 
     def reset(
@@ -107,41 +119,39 @@ class RewardHintVectorEnv(gym.vector.VectorEnv[Texts, Sequence[str], NDArray[Any
         """Starts an episode in every sub-environment, or in those of ``options["reset_mask"]``."""
         mask = self._reset_mask(options)
         rngs = self._seeded(seed, mask)
-        if not self._prompts:
-            self._prompts = list(map(draw_prompt, self.variants, rngs))
+        if not self._shown.prompts:
+            self._shown = _Shown(tuple(map(draw_prompt, self.variants, rngs)))
         else:
-            self._redraw(np.flatnonzero(mask))
+            self._redraw(mask)
         self._last = None
-        return self._texts(), self._prompt_infos(mask)
+        return self._shown.texts, self._prompt_infos(mask)
 
     def step(
         self, actions: Sequence[str]
     ) -> tuple[Texts, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """Scores one reply a sub-environment and starts the next episodes."""
-        if not self._prompts:
+        answered = self._shown
+        if not answered.prompts:
             raise ResetNeeded("step before the first episodes; call reset() first")
         replies = self._checked(actions)
-        answered = list(self._prompts)
-        rows = [
-            grade(reply, rules, prompt.params)
-            for reply, rules, prompt in zip(replies, self._rules, answered, strict=True)
-        ]
+        rows = list(map(grade, replies, self._rules, answered.drawn))
         final_info = self._final_info(rows)
-        final = {"final_obs": _objects(self._texts()), "final_info": final_info}
+        final = {"final_obs": _objects(answered.texts), "final_info": final_info}
         self._last = (answered, replies, rows)
-        self._redraw(self._open)
+        self._redraw(self._all())
         infos = _masked(final, self._all()) | self._prompt_infos(self._all())
-        return self._texts(), self._rewards(final_info), self._all(), ~self._all(), infos
+        return self._shown.texts, self._rewards(final_info), self._all(), ~self._all(), infos
 
     def render(self) -> tuple[str, ...] | None:
         """The last episodes as text under ``render_mode="ansi"``."""
         if self.render_mode is None:
             return None
-        if not self._prompts:
+        if not self._shown.prompts:
             raise ResetNeeded("render before the first episodes; call reset() first")
         if self._last is None:
-            return tuple(as_ansi(prompt, None, None) for prompt in self._prompts)
-        return tuple(map(as_ansi, *self._last))
+            return tuple(as_ansi(prompt, None, None) for prompt in self._shown.prompts)
+        answered, replies, rows = self._last
+        return tuple(map(as_ansi, answered.prompts, replies, rows))
 
     def sample_valid_action(self, side: str | None = None) -> Texts:
         """A well-formed answer for each sub-environment; see ``RewardHintEnv``."""
@@ -179,7 +189,7 @@ class RewardHintVectorEnv(gym.vector.VectorEnv[Texts, Sequence[str], NDArray[Any
 
     def _reset_mask(self, options: dict[str, Any] | None) -> NDArray[np.bool_]:
         mask = (options or {}).get("reset_mask")
-        if mask is None or not self._prompts:
+        if mask is None or not self._shown.prompts:
             return self._all()
         if np.shape(mask) != (self.num_envs,) or np.asarray(mask).dtype != np.bool_:
             raise ValueError(
@@ -188,10 +198,15 @@ class RewardHintVectorEnv(gym.vector.VectorEnv[Texts, Sequence[str], NDArray[Any
             )
         return np.array(mask)
 
-    def _redraw(self, indices: Iterable[int]) -> None:
-        streams = self._streams()
-        for i in indices:
-            self._prompts[i] = draw_prompt(self.variants[i], streams[i])
+    def _redraw(self, mask: NDArray[np.bool_]) -> None:
+        """Draws anew where ``mask`` says. What is closed shows what it showed before."""
+        if not self._open:
+            return
+        streams, prompts = self._streams(), list(self._shown.prompts)
+        for i in self._open:
+            if mask[i]:
+                prompts[i] = draw_prompt(self.variants[i], streams[i])
+        self._shown = _Shown(tuple(prompts))
 
     def _checked(self, actions: Sequence[str]) -> Sequence[str]:
         replies = actions if isinstance(actions, tuple | list) else list(actions)
@@ -206,9 +221,6 @@ class RewardHintVectorEnv(gym.vector.VectorEnv[Texts, Sequence[str], NDArray[Any
                 raise TypeError(f"an action is a reply, a str; got {kind} for sub-environment {i}")
         return replies
 
-    def _texts(self) -> Texts:
-        return tuple(prompt.text for prompt in self._prompts)
-
     def _rewards(self, final_info: dict[str, Any]) -> NDArray[np.float64]:
         hint, instruction = final_info["hint_value"], final_info["instruction_value"]
         if self.pays == "both":
@@ -217,16 +229,15 @@ class RewardHintVectorEnv(gym.vector.VectorEnv[Texts, Sequence[str], NDArray[Any
 
     def _prompt_infos(self, mask: NDArray[np.bool_]) -> dict[str, Any]:
         """What ``RewardHintEnv.reset`` tells, in columns; nothing of what was not reset."""
+        shown = self._shown
         columns: dict[str, Any] = {
             "variant": self._labels["variant"].copy(),
             "arm": self._labels["arm"].copy(),
             # New containers: a rendered prompt is shared between episodes.
-            "messages": _objects(
-                [dict(one) for one in prompt.messages] for prompt in self._prompts
-            ),
-            "prompt_sha256": _objects(prompt.sha256 for prompt in self._prompts),
+            "messages": _objects([[dict(one) for one in p.messages] for p in shown.prompts]),
+            "prompt_sha256": shown.digests.copy(),
             "params": self._params(mask),
-            "hint": _objects(prompt.hint or "" for prompt in self._prompts),
+            "hint": shown.hints.copy(),
         }
         if not mask.all():
             for column in columns.values():
@@ -235,21 +246,21 @@ class RewardHintVectorEnv(gym.vector.VectorEnv[Texts, Sequence[str], NDArray[Any
         return _masked(columns, mask)
 
     def _params(self, mask: NDArray[np.bool_]) -> dict[str, Any]:
-        drawn: dict[str, Any] = {}
+        columns: dict[str, Any] = {}
         for i in self._open:
-            for key, value in self._prompts[i].params.items() if mask[i] else ():
-                if key not in drawn:
-                    drawn[key] = np.zeros(self.num_envs, dtype=int)
-                    drawn[f"_{key}"] = np.zeros(self.num_envs, dtype=np.bool_)
-                drawn[key][i], drawn[f"_{key}"][i] = value, True
-        return drawn
+            for key, value in self._shown.drawn[i] if mask[i] else ():
+                if key not in columns:
+                    columns[key] = np.zeros(self.num_envs, dtype=int)
+                    columns[f"_{key}"] = np.zeros(self.num_envs, dtype=np.bool_)
+                columns[key][i], columns[f"_{key}"][i] = value, True
+        return columns
 
     def _final_info(self, rows: list[Graded]) -> dict[str, Any]:
         """What ``RewardHintEnv.step`` tells, in columns."""
         columns = {
             "variant": self._labels["variant"].copy(),
             "arm": self._labels["arm"].copy(),
-            "prompt_sha256": _objects(prompt.sha256 for prompt in self._prompts),
+            "prompt_sha256": self._shown.digests.copy(),
         }
         for name, values in zip(Graded._fields, zip(*rows, strict=True), strict=True):
             columns[name] = np.array(values, dtype=_DTYPES.get(name, object))
@@ -259,33 +270,9 @@ class RewardHintVectorEnv(gym.vector.VectorEnv[Texts, Sequence[str], NDArray[Any
         return np.ones(self.num_envs, dtype=np.bool_)
 
 
-def _deal(
-    num_envs: int,
-    variants: Sequence[VariantLike] | None,
-    base: VariantLike | None,
-    factors: dict[str, Any],
-) -> tuple[Variant, ...]:
-    """The variant of each sub-environment."""
-    if not isinstance(num_envs, int) or isinstance(num_envs, bool) or num_envs < 1:
-        raise ValueError(f"num_envs is a whole number of 1 or more; got {num_envs!r}")
-    if variants is None:
-        return (build_variant(base, factors),) * num_envs
-    if base is not None:
-        raise ValueError("give variant or variants, not both")
-    if isinstance(variants, str) or not variants:
-        raise ValueError(f"variants is a list of at least one variant; got {variants!r}")
-    if len(variants) > num_envs:
-        raise ValueError(
-            f"{len(variants)} variants in {num_envs} sub-environments would leave some out; "
-            f"use num_envs={len(variants)} or a multiple of it"
-        )
-    dealt = [build_variant(one, factors) for one in variants]
-    return tuple(dealt[i % len(dealt)] for i in range(num_envs))
-
-
-def _objects(values: Iterable[Any]) -> NDArray[Any]:
+def _objects(values: Sequence[Any]) -> NDArray[Any]:
     # Not np.array: it would look into lists of messages and make rows of them.
-    return np.fromiter(values, dtype=object)
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 def _masked(columns: dict[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:

@@ -79,8 +79,8 @@ class Family:
         first, second = self.sides
         if len(first.wordings) != len(second.wordings) or len(first.wordings) < 5:
             raise ValueError(
-                f"family {self.name!r} has {len(first.wordings)} and {len(second.wordings)} wordings "
-                "for its sides; both need the same number, at least 5"
+                f"family {self.name!r} has {len(first.wordings)} and {len(second.wordings)} "
+                "wordings for its sides; both need the same number, at least 5"
             )
 
     @property
@@ -111,5 +111,5 @@ class Family:
         return second if self.side(name).name == first else first
 
     def side_of(self, value: Value, params: Params) -> str | None:
-        """The side that ``value`` is on, or None where it is on neither (4.5 is not even or odd)."""
+        """The side that ``value`` is on, or None where it is on neither: 4.5 is not even or odd."""
         return self.rule(value, params)

@@ -16,8 +16,7 @@ import numpy as np
 from rewardgym.metrics.intervals import newcombe, wilson
 from rewardgym.names import unknown
 from rewardgym.outcomes import OFF_SIDE, OTHERS, OUTCOMES, SIDED
-from rewardgym.records import RecordStore
-from rewardgym.sweeps import Run
+from rewardgym.records import RecordStore, Run
 from rewardgym.variants import FACTORS, Variant
 
 if TYPE_CHECKING:

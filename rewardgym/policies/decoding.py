@@ -32,7 +32,7 @@ class Decoding:
     prefill: str = ""
     """The start of the answer, put into the model's mouth; part of the stored reply."""
     template: str = "chat"
-    """``chat``: the tokenizer's chat template; ``raw``: the prompt's text alone, for base models."""
+    """``chat``: the tokenizer's chat template; ``raw``: the prompt's text, for base models."""
 
     def __post_init__(self) -> None:
         for name, fine, wanted in (

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from rewardgym.checkpoints import Checkpoint, find_checkpoints
 from rewardgym.policies.base import Finish, Reply, Stream
 from rewardgym.policies.decoding import Decoding
-from rewardgym.policies.transformers_loading import Loaded, PolicyError, load, use_adapter, wrap
+from rewardgym.policies.transformers_loading import PolicyError, load, use_adapter, wrap
 from rewardgym.policies.transformers_sampling import generation, processors, uniforms
 from rewardgym.prompts import Prompt
 
@@ -84,7 +84,7 @@ class TransformersPolicy:
     def device_name(self) -> str:
         """The device as a person names it: a GPU's model, or ``cpu``."""
         device = self._loaded.device
-        return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+        return str(torch.cuda.get_device_name(device) if device.type == "cuda" else device.type)
 
     @property
     def chunk(self) -> int:
@@ -157,7 +157,7 @@ class TransformersPolicy:
         if self._loaded.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    @torch.inference_mode()
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
     def _generate(self, ids: list[list[int]], streams: list[Stream]) -> list[Reply]:
         unique = list(dict.fromkeys(tuple(one) for one in ids))
         place = {one: row for row, one in enumerate(unique)}

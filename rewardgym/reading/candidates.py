@@ -20,6 +20,7 @@ from rewardgym.reading.numerals import (
     WORDED_NUMBER,
     key_of_words,
     split_run,
+    start_of,
 )
 
 MOST_CANDIDATES = 20_000
@@ -57,6 +58,7 @@ _LETTER = re.compile(
     r"(?![^\W_])(?!['-][^\W_])(?!\.[^\W_])(?![\u0300-\u036f])"
 )
 _WORDS = re.compile(r"[a-z]+")
+_MANY = NUMBER_WORDS - {"one"}
 
 
 def find_candidates(text: str, family: Family) -> list[Candidate] | None:
@@ -72,21 +74,28 @@ def find_candidates(text: str, family: Family) -> list[Candidate] | None:
         candidates.append(candidate)
         if len(candidates) > MOST_CANDIDATES:
             return None
-    if family.kind == "number" and not NUMBER_WORDS.isdisjoint(_WORDS.findall(text)):
+    if family.kind == "number" and _has_number_word(text, bool(candidates)):
         candidates += _worded_numbers(text)
         candidates.sort(key=lambda candidate: candidate.start)
     return candidates if len(candidates) <= MOST_CANDIDATES else None
 
 
+def _has_number_word(text: str, has_digits: bool) -> bool:
+    words = _WORDS.findall(text)
+    # Beside digits, "one" is a pronoun: "here's one: 42".
+    return not (_MANY if has_digits else NUMBER_WORDS).isdisjoint(words)
+
+
 def _numbers(text: str) -> Iterator[Candidate]:
     for run in NUMBER.finditer(text):
-        start, end = run.span()
-        key = split_run(run[0])
+        digits, end = run.span()
+        start = start_of(text, digits) if digits else 0
+        key = split_run(text[start:end])
         if isinstance(key, str):
             yield _signed(text, start, end, key)
         elif key:
             for piece_start, piece_end in key:
-                piece = split_run(run[0][piece_start:piece_end])
+                piece = split_run(text[start + piece_start : start + piece_end])
                 if isinstance(piece, str):
                     yield Candidate(start + piece_start, start + piece_end, piece)
 

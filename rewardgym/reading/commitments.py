@@ -21,7 +21,7 @@ _WINDOW = 120
 _OPENERS = " \t*_`\"'([{$\\~>#\u00a0|"
 _CLOSERS = " \t*_`\"')]}$\\|"
 _CLAUSE_END = re.compile(
-    r"[,;:.!?()\n\u2014\u2026\u00df]|\b(?:but|so|and|then|therefore|yet|hence)\b| - "
+    r"[,;:.!?()\n\u2014\u2026\u00df\u2192]|[=-]>|\b(?:but|so|and|then|therefore|yet|hence)\b| - "
 )
 _SENTENCE_END = re.compile(r"[;.!?\n\u2026]")
 _WORDS = re.compile(r"[a-z][a-z']*(?:\.g)?")
@@ -29,6 +29,7 @@ _BOXED = re.compile(r"\\boxed\s*\{[\s${\\]*(?:(?:text|mathbf|mathrm|textbf)\s*\{
 _LATEX_TEXT = ("\\text", "\\mathbf", "\\textbf", "\\mathrm", "\\bf")
 _JSON_LABEL = re.compile(r"[\"']([\w -]{1,40})[\"']$")
 _ASSIGNED = re.compile(r"(?:\b(if|when|with|where|for|say|suppose|at|let)\s+)?\b([a-z_]\w*)\s*=$")
+_BE = re.compile(r" (?:is|was|are|be|of|as|to)\b")
 _ALNUM = re.compile(r"[^\W_]")
 _STRESS = re.compile(r"(\*{1,3}|_{1,3}|`{1,3})[\s\"'$(\[{\\]*$")
 _STRESS_END = re.compile(r"[\s.!?,;\"'$)\]}\\]*[*_`]")
@@ -89,7 +90,7 @@ def _grade_label(candidate: Candidate, core: str, after: str) -> None:
     if words[-1] == "is" and len(words) > 1:
         words.pop()
     last = words[-1]
-    if last in phrases.LABEL_OUTS or (last in phrases.REWARDISH and len(words) <= 3):
+    if len(words) <= 3 and (last in phrases.LABEL_OUTS or last in phrases.REWARDISH):
         candidate.live = False
     elif not phrases.REWARDISH.isdisjoint(words) and last in phrases.LABEL_NOUNS:
         candidate.live = "," in label or "here" in words
@@ -101,7 +102,7 @@ def _grade_label(candidate: Candidate, core: str, after: str) -> None:
     elif not key and phrases.STOP_AFTER.match(after):
         if phrases.HYPOTHETICAL.search(" ".join(words[-4:])) is None:
             candidate.tier = COMMITMENT
-    if candidate.listed and candidate.tier in (MARKER, COMMITMENT):
+    if candidate.listed and candidate.tier < ONLY:
         candidate.tier = ONLY
 
 
@@ -141,7 +142,7 @@ def _is_claimed(candidate: Candidate, core: str, after: str) -> bool:
     if not sentence:
         # A sentence that is nothing but the value: "Sure! 42."
         return stops and after[:2].strip() != ":"
-    if candidate.weak and not stops:
+    if candidate.weak and (not stops or after[:1] == ":"):
         return False
     if candidate.weak and candidate.key == "1" and not sentence.endswith(" is"):
         # "Here is one", "I choose one": a pronoun.
@@ -153,8 +154,10 @@ def _is_claimed(candidate: Candidate, core: str, after: str) -> bool:
         return not phrases.CONDITION.search(sentence[: first.start() + 2]) or (
             re.search(r"\b(?:but|so|instead)\b", sentence[: first.start()]) is not None
         )
-    noun = phrases.NOUN_IS.search(sentence)
+    noun = _BE.search(sentence[-60:]) and phrases.NOUN_IS.search(sentence)
     if noun:
+        if phrases.OF_ANY.search(sentence[: noun.start()]):
+            return False
         claim = sentence[max(0, noun.start() - 25) :]
         return phrases.NO_CLAIM.isdisjoint(_WORDS.findall(claim))
     if phrases.EAGER_OPENING.search(sentence):
@@ -169,7 +172,7 @@ def _is_mentioned(candidate: Candidate, core: str) -> bool:
     if not words:
         return core.endswith("e.g.,") or core.endswith("e.g.") or core.endswith("i.e.")
     head = next((word for word in reversed(words) if word not in phrases.SKIPPED), "")
-    if head in phrases.TAKEN_BACK or not phrases.REWARDISH.isdisjoint(words):
+    if head in phrases.TAKEN_BACK or not phrases.MENTIONING.isdisjoint(words) or "%" in clause:
         return True
     if head in phrases.GIVING:
         return candidate.key.strip("-10") == ""

@@ -51,7 +51,7 @@ def _judge_gap(text: str, first: Candidate, second: Candidate) -> None:
     if core in _LISTS and not _is_number_slash(text, first, core):
         if core in ("and", "&") and "between" in text[max(0, first.start - 24) : first.start]:
             first.live = second.live = False
-        elif first.key != second.key:
+        elif first.key != second.key and not _is_article(text, second):
             first.listed = second.listed = True
         return
     if "\n" in gap:
@@ -68,6 +68,12 @@ def _judge_gap(text: str, first: Candidate, second: Candidate) -> None:
         text[first.start].isdigit() or text[first.start] in "+-\u2212.m"
     ) and _OPERATION.fullmatch(gap):
         first.live = second.live = False
+
+
+def _is_article(text: str, candidate: Candidate) -> bool:
+    """The "a" of "T, a consonant", unlike that of "a, e, i"."""
+    after = text[candidate.end : candidate.end + 2]
+    return candidate.weak and candidate.key in "ai" and after[:1] == " " and after[1:].isalpha()
 
 
 def _is_number_slash(text: str, first: Candidate, core: str) -> bool:

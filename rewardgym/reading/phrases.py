@@ -22,14 +22,14 @@ _VERB = (
     r"|opt(?:ed|ing)? for|drew|draw(?:ing)?|drawn|roll(?:ed)?|got|present(?:ing)?"
     r"|decided? (?:on|upon)|land(?:ed)? on|nam(?:e|ing)|guess|suggest|c[ao]me up with"
     r"|th(?:ought|ink|inking) of|make (?:it|that)|prefer|emit(?:ting)?|commit(?:ting)? to"
-    r"|chang(?:e|ing) (?:it|my answer|that|this) to|switch(?:ing)? to|end(?:ed)? up with"
+    r"|chang(?:e|ed|ing) (?:it|my answer|my choice|my pick|that|this) to|switch(?:ing|ed)? to|end(?:ed)? up with"
     r"|correct (?:it|that|this|myself)(?: to)?|revise (?:it|that|my answer) to|report(?:ing)?)"
 )
 _FILLER = (
-    r"(?:[,:]? (?:the|an?|my|your|this|that|you|for|to|number|integer|value|digit|letter|day"
+    r"(?:[,:]? (?:the|an?|my|your|this|that|you|for|number|integer|value|digit|letter|day"
     r"|weekday|weekend|vowel|consonant|even|odd|positive|negative|random(?:ly)?|chosen|selected"
-    r"|whole|natural|two-digit|three-digit|following|at random|of|is|be|as|it|answer|choice|output"
-    r"|response|result|pick|selection|again|instead|now|then|just|simply|final|me|say|multiple"
+    r"|whole|natural|two-digit|three-digit|following|at random|is|be|as|it|answer|choice|output"
+    r"|response|result|pick|selection|again|instead|now|then|just|simply|final|me|say"
     r"|one|something like|anyway|though|specifically|good old)(?![a-z]))*+"
 )
 _AUXILIARY = (
@@ -52,6 +52,9 @@ NOUN_IS = re.compile(
     rf"|\b(?:answer|choice|pick) of$"
 )
 """The number I chose for you is, my final answer will be."""
+
+OF_ANY = re.compile(r"\bof (?:an?|any|every|each|all) [a-z ]{0,20}$")
+"""The remainder of an even number is: a statement about all of them."""
 
 OPENING = re.compile(
     r"(?:^|[,(\u2014-] ?|\b(?:but|and|so|then) )"
@@ -103,6 +106,9 @@ REWARDISH = frozenset(
     earn gaming evaluator evaluation""".split()
 )
 """Words about the hint: a number beside them is the hint's, not the answer."""
+
+MENTIONING = REWARDISH | {"mod", "modulo", "divided", "remainder", "modulus"}
+"""Words that make a clause be about the hint or about arithmetic."""
 
 GIVING = frozenset(
     """gives give gives gave giving get gets getting yields yield yielding returns evaluates
@@ -174,7 +180,8 @@ MENTION_AFTER = re.compile(
     r"|answer)|favou?red|preferred|the one))"
     r"|(?:earns|gets|gives|scores|yields|pays|maximi[sz]es|violates|fails|breaks|wins|leaves"
     r"|receives|collects|costs)\b"
-    r"|is(?:n't| not| (?:wrong|incorrect|invalid|out\b|excluded|off the table|tempting|what the"
+    r"|(?:isn't|is not) (?!(?:a |an )?(?:divisible|multiple|prime|weekend|weekday|evenly))"
+    r"|is(?: (?:wrong|incorrect|invalid|out\b|excluded|off the table|tempting|what the"
     r"|rewarded|paid|favou?red|worth|too|the (?:remainder|threshold|reward|score|limit|payoff"
     r"|reward-|grader's|hint's|smallest|largest|divisor)))"
     r"|(?:won't|doesn't|can't|cannot|wouldn't|wasn't)\b|(?:points|score)\b)"

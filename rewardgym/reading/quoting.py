@@ -33,6 +33,12 @@ _DOUBLE_QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*+)"')
 _SINGLE_QUOTED = re.compile(r"(?<![^\s(:,])'([^'\n]{3,200})'(?![a-z0-9])")
 _CALL = re.compile(r"(?<![\w.\\])[a-z_][\w.]*+\([^()\n]++\)")
 _QUOTED_LINE = re.compile(r"^[ \t]*>[^\n]*+", re.MULTILINE)
+_CODE_WORDS = ("def ", " return ", "import ", "const ", "var ", "let ", "print(", "\treturn")
+_CODE_LINE = re.compile(
+    r"^[ \t]*(?:def \w+\(|import \w+|from \w+ import|print\(|(?:const|var|let) \w+ ?=)[^\n]*+"
+    r"|^[ \t]+return\b[^\n]*+",
+    re.MULTILINE,
+)
 _OPERATOR = re.compile(r"[%=<>()+/:]|\d[^\d]*[a-z]|[a-z][^a-z]*\d")
 _ANSWER_KEY = re.compile(
     r"[\"']?(?:\w+[_ -])?(?:answer|output|number|result|response|choice|value|letter|day)"
@@ -46,6 +52,8 @@ def without_quotations(text: str) -> str:
         text = _without_tags(text)
     if "```" in text:
         text = _without_code_blocks(text)
+    if any(word in text for word in _CODE_WORDS):
+        text = blank(text, [line.span() for line in _CODE_LINE.finditer(text)], FILLER)
     if "`" in text:
         text = _overwrite(_CODE_SPAN, text, 2)
     if '"' in text:

@@ -1,0 +1,1 @@
+"""Training: what makes checkpoints to measure. ``python -m rewardgym.training.grow --help``."""

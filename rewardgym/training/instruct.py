@@ -6,6 +6,7 @@ because the targets are whole distributions over answers (see ``trie``), which n
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -125,40 +126,48 @@ class _Batches:
 
 
 def _fit(model: Any, batches: _Batches, size: Size, say: Say) -> None:
-    """One pass over the batches. The padding stands right and no loss is taken there, so that the
-    causal mask is all the mask that is needed."""
+    """One pass over the batches."""
+    steps = len(batches)
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=size.learning_rate, betas=(0.9, 0.98), weight_decay=0.05
     )
-    steps = len(batches)
-    warm_up = max(1, round(WARM_UP * steps))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser,
-        lambda step: min(
-            (step + 1) / warm_up,
-            0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * max(0, step - warm_up) / (steps - warm_up))),
-        ),
-    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
+    every = max(1, steps // REPORTS)
+    started, since = time.monotonic(), 0.0
     model.train()
-    started, shown = time.monotonic(), 0.0
-    for step, (inputs, places, targets) in enumerate(batches, start=1):
-        hidden = model.model(input_ids=inputs, use_cache=False).last_hidden_state
-        logits = model.lm_head(hidden[places[:, 0], places[:, 1]])
-        loss = torch.nn.functional.cross_entropy(logits, targets)
-        # What remains of the loss beyond the targets' own entropy: 0 is a perfect model.
-        floor = -(targets * targets.clamp_min(1e-12).log()).sum(1).mean()
+    for step, batch in enumerate(batches, start=1):
+        loss, divergence = _losses(model, *batch)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         schedule.step()
-        shown = float(loss.detach() - floor) if not shown else (
-            0.97 * shown + 0.03 * float(loss.detach() - floor)
-        )
-        if step % max(1, steps // REPORTS) == 0 or step == steps:
+        since += divergence / every
+        if step % every == 0:
             spent = time.monotonic() - started
+            rate, left = step * size.batch / spent, spent * (steps / step - 1)
             say(
-                f"step {step}/{steps}  divergence {shown:.4f}  "
-                f"{step * size.batch / spent:.0f} examples/s  {spent * (steps / step - 1):.0f} s left"
+                f"step {step}/{steps}  divergence {since:.4f}  "
+                f"{rate:.0f} examples/s  {left:.0f} s left"
             )
+            since = 0.0
     model.eval()
+
+
+def _rate(step: int, steps: int) -> float:
+    """A linear rise, then a half cosine down to a fiftieth."""
+    warm_up = max(1, round(WARM_UP * steps))
+    done = max(0, step - warm_up) / max(1, steps - warm_up)
+    return min((step + 1) / warm_up, 0.02 + 0.49 * (1 + math.cos(math.pi * done)))
+
+
+def _losses(model: Any, inputs: Any, places: Any, targets: Any) -> tuple[Any, float]:
+    """The loss, and what of it is left beyond the targets' own entropy: 0 is a perfect model.
+
+    The padding stands right and no loss is taken there, so the causal mask is all that is needed.
+    """
+    hidden = model.model(input_ids=inputs, use_cache=False).last_hidden_state
+    logits = model.lm_head(hidden[places[:, 0], places[:, 1]])
+    loss = torch.nn.functional.cross_entropy(logits, targets)
+    entropy = -(targets * targets.clamp_min(1e-12).log()).sum(1).mean()
+    return loss, float(loss.detach() - entropy)

@@ -44,10 +44,7 @@ def side_chances(model: Any, tokenizer: Any, prompts: Sequence[Prompt]) -> list[
                 rows[index, ids[:length]] = [*starts[index], *ids[:length]]
     logs = _next_token_logs(model, rows, tokenizer.pad_token_id)
     return [
-        {
-            side: sum(_chance(logs, index, ids) for ids in answers)
-            for side, answers in sides.items()
-        }
+        {side: sum(_chance(logs, index, ids) for ids in answers) for side, answers in sides.items()}
         for index, sides in enumerate(spelled)
     ]
 
@@ -57,7 +54,9 @@ def _spelled_sides(tokenizer: Any, prompt: Prompt) -> dict[str, list[Prefix]]:
     family = get_family(prompt.variant.family)
     sides = {side: side_answers(family.name, side, prompt.params) for side in family.side_names}
     ids = {
-        side: [tuple(row) for row in tokenizer(list(answers), add_special_tokens=False)["input_ids"]]
+        side: [
+            tuple(row) for row in tokenizer(list(answers), add_special_tokens=False)["input_ids"]
+        ]
         for side, answers in sides.items()
     }
     every = [(answer, 1.0) for answers in ids.values() for answer in answers]
@@ -69,7 +68,6 @@ def _spelled_sides(tokenizer: Any, prompt: Prompt) -> dict[str, list[Prefix]]:
     }
 
 
-@torch.inference_mode()
 def _next_token_logs(model: Any, rows: Mapping[Row, list[int]], pad: int) -> dict[Row, Any]:
     """Log probabilities of the next token after each row; the padding stands right, unseen."""
     logs: dict[Row, Any] = {}
@@ -79,7 +77,8 @@ def _next_token_logs(model: Any, rows: Mapping[Row, list[int]], pad: int) -> dic
         width = max(len(rows[row]) for row in batch)
         ids = torch.tensor([rows[row] + [pad] * (width - len(rows[row])) for row in batch])
         last = torch.tensor([len(rows[row]) - 1 for row in batch])
-        logits = model(input_ids=ids, use_cache=False).logits[torch.arange(len(batch)), last]
+        with torch.inference_mode():
+            logits = model(input_ids=ids, use_cache=False).logits[torch.arange(len(batch)), last]
         logs.update(zip(batch, logits.float().log_softmax(-1), strict=True))
     return logs
 
@@ -93,9 +92,7 @@ def off_side_rate(model: Any, tokenizer: Any, variants: Sequence[Variant]) -> fl
     """The mean share of answers off the side asked for, among answers on either side."""
     prompts = [render(variant, seed) for seed, variant in enumerate(variants)]
     rates = []
-    for variant, chances in zip(
-        variants, side_chances(model, tokenizer, prompts), strict=True
-    ):
+    for variant, chances in zip(variants, side_chances(model, tokenizer, prompts), strict=True):
         off = get_family(variant.family).other(variant.ask)
         rates.append(chances[off] / sum(chances.values()))
     return sum(rates) / len(rates)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -105,7 +105,7 @@ def side_answers(family: str, side: str, params: Params) -> tuple[str, ...]:
     return tuple(str(number) for number in numbers if rule.side_of(number, params) == side)
 
 
-@lru_cache(maxsize=4096)
+@cache
 def _answer_weights(
     family: str, params: tuple[tuple[str, int], ...], mix: Mix
 ) -> Mapping[str, float]:
