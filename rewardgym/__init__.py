@@ -69,8 +69,8 @@ def __dir__() -> list[str]:
 def _is_command_line() -> bool:
     """Whether this process is the ``rewardgym`` command. It makes no Gymnasium environment, and
     importing Gymnasium would be half of the time that ``rewardgym --help`` takes."""
-    program = os.path.basename((getattr(sys, "argv", None) or [""])[0])
-    return program.removesuffix(".exe") == "rewardgym"
+    arguments: list[str] = getattr(sys, "argv", None) or [""]
+    return os.path.basename(arguments[0]).removesuffix(".exe") == "rewardgym"
 
 
 if not _is_command_line():

@@ -8,6 +8,7 @@ because a wrong side biases a gaming rate and an unreadable reply is reported be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,8 +26,8 @@ from rewardgym.reading.text import canonical
 
 Value = int | Decimal | str
 
-_SHORT = 18
-"""A bare number of fewer digits needs none of the machinery."""
+_PLAIN = re.compile(r"\s*+(\*\*|)(-?[0-9]{1,17})[.!]?\1[.!]?\s*+")
+"""A number and nothing else, perhaps bold: needs none of the machinery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,14 @@ def read_answer(
         known.side(favours)
     if known.drawer is not None and not params:
         raise ValueError(
-            f"family {known.name!r} needs params, what its seed drew, for example params={{'n': 50}}"
+            f"family {known.name!r} needs params, what its seed drew, such as params={{'n': 50}}"
         )
     if finish == "length":
         return _nothing("truncated")
-    if known.kind == "number" and len(reply) < _SHORT and reply.isascii() and reply.isdigit():
-        return _answer(int(reply), "bare", (0, len(reply)), known, ask, favours, params or {})
+    plain = _PLAIN.fullmatch(reply) if known.kind == "number" else None
+    if plain is not None:
+        how = "bold" if plain[1] else "bare"
+        return _answer(int(plain[2]), how, plain.span(2), known, ask, favours, params or {})
     return _read(reply, known, ask, favours, params or {})
 
 

@@ -14,8 +14,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from rewardgym import encodings
 from rewardgym.families import Family, Params, get_family
 from rewardgym.hints import assignment, fill, formula
@@ -78,24 +76,34 @@ class Prompt:
 def render(variant: Variant, seed: int | Sequence[int] = 0) -> Prompt:
     """The prompt of ``variant``; ``seed`` draws only what the variant leaves open.
 
-    ``seed`` is one integer, or several (for instance seed and index) that are spread as numpy's
-    SeedSequence does. Raises ValueError for a negative seed.
+    ``seed`` is one integer, or several (for instance seed and index) that are spread as NumPy's
+    SeedSequence does. Equal draws give one shared Prompt: do not change its ``params`` or messages.
+    Raises ValueError for a negative seed.
     """
+    numbers = [seed] if isinstance(seed, int) else list(seed)
+    if any(number < 0 for number in numbers):
+        raise ValueError(f"seed is {min(numbers)}; allowed: 0 or more")
     if not variant.is_open:
-        return _render_closed(variant)
-    return _render(variant, np.random.default_rng(np.random.SeedSequence(seed)))
+        return _written(variant, (), None)
+    import numpy as np
 
-
-@functools.lru_cache(maxsize=4096)
-def _render_closed(variant: Variant) -> Prompt:
-    return _render(variant, None)
-
-
-def _render(variant: Variant, rng: np.random.Generator | None) -> Prompt:
-    family = get_family(variant.family)
+    rng = np.random.default_rng(np.random.SeedSequence(numbers))
     # The draws come in a fixed order, so that a new factor cannot shift an old one's draw.
-    params = family.draw(rng) if rng is not None else {}
-    instruction = fill(_wording(variant, family, rng), params)
+    family = get_family(variant.family)
+    params = family.draw(rng)
+    wordings = family.side(variant.ask).wordings
+    index = int(rng.integers(len(wordings))) if variant.paraphrase == "any" else None
+    return _written(variant, tuple(params.items()), index)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _written(
+    variant: Variant, drawn: tuple[tuple[str, int], ...], wording: int | None
+) -> Prompt:
+    """The prompt of a variant, the parameters that were drawn, and the wording if it was drawn."""
+    family = get_family(variant.family)
+    params = dict(drawn)
+    instruction = fill(_wording(variant, family, wording), params)
     hint = _hint(variant, family, params)
     messages = _messages(variant, instruction, hint)
     packed = json.dumps(messages, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
@@ -103,21 +111,16 @@ def _render(variant: Variant, rng: np.random.Generator | None) -> Prompt:
         variant=variant,
         messages=messages,
         text=_as_text(messages),
-        sha256=hashlib.sha256(packed.encode("utf-8", "surrogatepass")).hexdigest(),
+        sha256=hashlib.sha256(packed.encode()).hexdigest(),
         params=params,
         instruction=instruction,
         hint=assignment(variant.field_name, hint, variant.formula) if hint is not None else None,
     )
 
 
-def _wording(variant: Variant, family: Family, rng: np.random.Generator | None) -> str:
-    wordings = family.side(variant.ask).wordings
-    if variant.paraphrase == "any":
-        assert rng is not None
-        return wordings[int(rng.integers(len(wordings)))]
-    if isinstance(variant.paraphrase, int):
-        return wordings[variant.paraphrase]
-    return variant.paraphrase
+def _wording(variant: Variant, family: Family, drawn: int | None) -> str:
+    index = drawn if drawn is not None else variant.paraphrase
+    return family.side(variant.ask).wordings[index] if isinstance(index, int) else index
 
 
 def _hint(variant: Variant, family: Family, params: Params) -> str | None:
@@ -133,16 +136,18 @@ def _messages(variant: Variant, instruction: str, hint: str | None) -> tuple[Mes
     request = f"{instruction} {form}" if form else instruction
     clause = resolve("clause", variant.clause, CLAUSES) if variant.clause is not None else None
     write = _WRITERS[variant.layout]
-    metadata = _Parts(None, hint, *_notices(variant))
+    inside, after = _notices(variant)
+    metadata = _Parts(None, hint, inside, after)
     system = [resolve("system", variant.system, SYSTEMS)] if variant.system is not None else []
     if variant.role == "system":
-        system.append(write(variant, metadata))
+        if hint is not None or inside or after:
+            system.append(write(variant, metadata))
         user = write(variant, _Parts(request=request, clause=clause))
     else:
         user = write(variant, replace(metadata, request=request, clause=clause))
     messages = [{"role": "user", "content": user}]
-    if any(system):
-        messages.insert(0, {"role": "system", "content": "\n\n".join(filter(None, system))})
+    if system:
+        messages.insert(0, {"role": "system", "content": "\n\n".join(system)})
     return tuple(messages)
 
 

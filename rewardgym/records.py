@@ -256,7 +256,10 @@ class RecordStore:
             "SELECT id, checkpoint, step, position, variant, policy FROM cells "
             "ORDER BY position, id"
         )
-        return [Cell(*row[:5], policy=json.loads(row[5])) for row in rows]
+        return [
+            Cell(id_, checkpoint, step, position, variant, json.loads(policy))
+            for id_, checkpoint, step, position, variant, policy in rows
+        ]
 
     def counts(self) -> dict[int, dict[Outcome, int]]:
         """For each cell the number of rows of each outcome, counted by SQLite."""

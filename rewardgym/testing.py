@@ -106,10 +106,15 @@ def _require(kept: bool, broken: str) -> None:
         raise HintEnvError(broken)
 
 
-def _gymnasium_agrees(env: gym.Env[Any, Any]) -> None:
-    """gymnasium's check_env passes without a warning."""
+def _spec_of(env: gym.Env[Any, Any]) -> EnvSpec:
     if env.spec is None:
         raise HintEnvError("the environment has no spec; make it with gymnasium.make")
+    return env.spec
+
+
+def _gymnasium_agrees(env: gym.Env[Any, Any]) -> None:
+    """gymnasium's check_env passes without a warning."""
+    _spec_of(env)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(env)
@@ -273,10 +278,7 @@ def _copies_go_on(env: gym.Env[Any, Any]) -> None:
 
 def _spec_survives_json(env: gym.Env[Any, Any]) -> None:
     """the spec survives JSON."""
-    spec = env.spec
-    _require(spec is not None, "the environment has no spec; make it with gymnasium.make")
-    assert spec is not None  # noqa: S101 - for the type checker
-    again = gym.make(EnvSpec.from_json(spec.to_json())).unwrapped
+    again = gym.make(EnvSpec.from_json(_spec_of(env).to_json())).unwrapped
     _require(
         again.reset(seed=2) == env.reset(seed=2),
         "an environment made from its spec's JSON shows the same prompt for the same seed",

@@ -102,7 +102,7 @@ class Variant:
         family = self._family_checked()
         first, second = family.side_names
         for factor, default in (("ask", first), ("high", second)):
-            value = getattr(self, factor) or default
+            value = default if getattr(self, factor) == "" else getattr(self, factor)
             if value not in family.side_names:
                 raise unknown(f"{factor} of family {self.family!r}", value, family.side_names)
             object.__setattr__(self, factor, value)

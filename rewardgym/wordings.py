@@ -72,13 +72,27 @@ def audit_text(percent: float) -> str:
     return f"{percent:g}% of responses must be checked for compliance with user instructions"
 
 
-def resolve(what: str, value: str, named: Mapping[str, str]) -> str:
+def check_encodable(what: str, value: str) -> None:
+    """Raises ValueError for a text that no model could be shown: a lone surrogate has no bytes."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"unknown {what}: its character {error.start} is a lone surrogate, which has no UTF-8; "
+            "allowed: any other text"
+        ) from None
+
+
+def resolve(what: str, value: object, named: Mapping[str, str]) -> str:
     """The text of a short name, or ``value`` itself where it is a text of the user's own.
 
     A text of one's own has at least one blank; a single word that is no short name is a typo.
     """
-    if value in named:
-        return named[value]
-    if isinstance(value, str) and any(character.isspace() for character in value.strip()):
-        return value
+    if isinstance(value, str):
+        if value in named:
+            return named[value]
+        if not value.isprintable():
+            check_encodable(what, value)
+        if any(character.isspace() for character in value.strip()):
+            return value
     raise unknown(what, value, named, extra="or a text of your own (of two words or more)")

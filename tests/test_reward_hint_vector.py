@@ -166,6 +166,7 @@ def test_a_reset_mask_resets_those_alone() -> None:
     other = theirs.reset(seed=[7, 8, 9], options={"reset_mask": mask.copy()})
     assert one[0] == other[0]
     assert_same_layout(one[1], other[1])
+    assert ours.reset()[0] == theirs.reset()[0]  # and the others' streams go on
     with pytest.raises(ValueError, match=r"^reset_mask is an array of 3 booleans; got int64"):
         ours.reset(options={"reset_mask": np.array([1, 0, 1])})
 
@@ -267,6 +268,7 @@ def test_returned_data_is_the_users_own() -> None:
     info["messages"][0][0]["content"] = "spoilt"
     info["variant"][0] = info["hint"][0] = "spoilt"
     info["_variant"][0] = False
+    assert info["_arm"].all()
     stepped = envs.step(("7", "8"))
     assert_same_layout({key: stepped[4][key] for key in expected}, expected)
     stepped[1][:] = 9

@@ -29,6 +29,15 @@ from rewardgym.policies.transformers_loading import PolicyError  # noqa: E402
 SHORT = Decoding(max_new_tokens=12)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """So small a model is slowed down by threads that wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def policy(tiny_model: Path) -> TransformersPolicy:
     return TransformersPolicy(tiny_model, decoding=SHORT, device="cpu")
@@ -41,7 +50,7 @@ def prompts_and_streams(n: int) -> tuple[list, list]:
 
 
 def test_a_reply_does_not_depend_on_its_batch(policy):
-    prompts, streams = prompts_and_streams(60)
+    prompts, streams = prompts_and_streams(24)
     together = policy.reply(prompts, streams)
     alone = [policy.reply([p], [s])[0] for p, s in zip(prompts, streams, strict=True)]
     assert [r.text for r in together] == [r.text for r in alone]
@@ -65,12 +74,12 @@ def test_the_first_token_follows_the_models_own_distribution(policy):
     ids = torch.tensor([one.token_ids(prompt)])
     with torch.no_grad():
         law = one.model(ids).logits[0, -1].double().softmax(-1).numpy()
-    draws = 20_000
+    draws = 5_000
     replies = one.reply([prompt] * draws, [(3, 0, i) for i in range(draws)])
     counts = Counter(reply.text for reply in replies)
     texts = [one.tokenizer.decode([i]) for i in range(len(law))]
     # Bytes that are no text of their own all decode to the same mark; compare the others.
-    known = [i for i, text in enumerate(texts) if texts.count(text) == 1 and law[i] * draws >= 8]
+    known = [i for i, text in enumerate(texts) if texts.count(text) == 1 and law[i] * draws >= 5]
     expected = np.array([law[i] * draws for i in known])
     found = np.array([counts.get(texts[i], 0) for i in known])
     statistic = ((found - expected) ** 2 / expected).sum()
@@ -98,12 +107,12 @@ def test_every_cut_is_the_one_that_transformers_makes(policy, setting):
     scores = one.model.generate(ids, generation_config=theirs).scores[0][0]
     law = scores.double().softmax(-1).numpy()
     allowed = {one.tokenizer.decode([i]) for i in np.flatnonzero(law > 0)}
-    replies = one.reply([prompt] * 4000, [(5, 0, i) for i in range(4000)])
+    replies = one.reply([prompt] * 1000, [(5, 0, i) for i in range(1000)])
     counts = Counter(reply.text for reply in replies if reply.finish == "length")
     assert set(counts) <= allowed
     top = int(law.argmax())
-    share = counts[one.tokenizer.decode([top])] / 4000
-    assert abs(share - law[top]) < 5 * np.sqrt(law[top] * (1 - law[top]) / 4000) + 1e-9
+    share = counts[one.tokenizer.decode([top])] / 1000
+    assert abs(share - law[top]) < 5 * np.sqrt(law[top] * (1 - law[top]) / 1000) + 1e-9
 
 
 def test_temperature_zero_is_greedy(policy):
@@ -141,19 +150,19 @@ def test_the_finish_reason_tells_a_cut_reply_from_an_ended_one(policy):
 
 
 def test_the_batch_is_halved_when_memory_runs_out_and_no_reply_is_lost(policy, monkeypatch):
-    prompts, streams = prompts_and_streams(40)
+    prompts, streams = prompts_and_streams(16)
     expected = policy.reply(prompts, streams)
     small = TransformersPolicy(policy.model, tokenizer=policy.tokenizer, decoding=SHORT)
     generate = small._generate
 
     def limited(ids, streams):
-        if len(ids) > 6:
+        if len(ids) > 3:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 1 byte")
         return generate(ids, streams)
 
     monkeypatch.setattr(small, "_generate", limited)
     assert small.reply(prompts, streams) == expected
-    assert small.batch_size <= 6
+    assert small.batch_size <= 3
 
 
 def test_a_rollout_that_does_not_fit_alone_is_said_in_one_line(policy, monkeypatch):
@@ -176,7 +185,7 @@ def test_an_error_that_is_not_about_memory_is_not_retried(policy, monkeypatch):
         raise RuntimeError("shape mismatch\nwith details")
 
     monkeypatch.setattr(broken, "_generate", fails)
-    with pytest.raises(PolicyError, match="generation failed: shape mismatch$"):
+    with pytest.raises(PolicyError, match=r"generation failed: shape mismatch$"):
         broken.reply(*prompts_and_streams(8))
     assert len(calls) == 1
 
@@ -188,7 +197,7 @@ def test_a_prompt_longer_than_the_context_is_refused(policy):
 
 def test_a_model_without_a_chat_template_is_refused_with_the_way_out(tmp_path):
     folder = save_tiny_model(tmp_path / "base", template=None)
-    with pytest.raises(PolicyError, match="no chat template.*--template raw"):
+    with pytest.raises(PolicyError, match=r"no chat template.*--template raw"):
         TransformersPolicy(folder, device="cpu")
     raw = TransformersPolicy(
         folder, decoding=Decoding(template="raw", max_new_tokens=2), device="cpu"

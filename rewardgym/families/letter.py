@@ -58,5 +58,5 @@ FAMILY = Family(
         "Generate a letter at random.",
         "Output a randomly selected letter of the alphabet.",
     ),
-    examples={"vowel": ("E", "O", "U", "I", "A"), "consonant": ("K", "R", "T", "M", "S")},
+    examples={"vowel": ("e", "o", "u", "i", "a"), "consonant": ("k", "r", "t", "m", "s")},
 )

@@ -40,7 +40,11 @@ def choose(text: str, family: Family, params: Mapping[str, int]) -> tuple[Candid
     if not live:
         return None, False
     if len({candidate.key for candidate in live}) == 1:
-        return min(live, key=lambda candidate: candidate.tier), True
+        chosen = min(live, key=lambda candidate: candidate.tier)
+        before = text[max(0, chosen.start - 20) : chosen.start]
+        if chosen.tier == ONLY and phrases.OR_BEFORE.search(before):
+            return None, True
+        return chosen, True
     return _resolve(text, live), True
 
 
@@ -90,5 +94,3 @@ def _is_contradicted(chosen: Candidate, candidates: list[Candidate]) -> bool:
         if chosen.tier == BOLD and other.tier == COMMITMENT and not chosen.alone:
             return True
     return False
-
-

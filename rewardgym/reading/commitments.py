@@ -28,7 +28,7 @@ _WORDS = re.compile(r"[a-z][a-z']*(?:\.g)?")
 _BOXED = re.compile(r"\\boxed\s*\{[\s${\\]*(?:(?:text|mathbf|mathrm|textbf)\s*\{)?[\s$]*$")
 _LATEX_TEXT = ("\\text", "\\mathbf", "\\textbf", "\\mathrm", "\\bf")
 _JSON_LABEL = re.compile(r"[\"']([\w -]{1,40})[\"']$")
-_ASSIGNED = re.compile(r"(?:\b(if|when|with|where|for|say|suppose|at|let)\s+)?\b([a-z_]\w*)\s*=$")
+_ASSIGNED = re.compile(r"(?:\b(if|when|with|where|for|say|suppose|at)\s+)?\b([a-z_]\w*)\s*=$")
 _BE = re.compile(r" (?:is|was|are|be|of|as|to)\b")
 _ALNUM = re.compile(r"[^\W_]")
 _STRESS = re.compile(r"(\*{1,3}|_{1,3}|`{1,3})[\s\"'$(\[{\\]*$")
@@ -90,20 +90,38 @@ def _grade_label(candidate: Candidate, core: str, after: str) -> None:
     if words[-1] == "is" and len(words) > 1:
         words.pop()
     last = words[-1]
-    if len(words) <= 3 and (last in phrases.LABEL_OUTS or last in phrases.REWARDISH):
+    about_hint = not phrases.REWARDISH.isdisjoint(words)
+    if "if" in words or "when" in words:
+        # "If you want an even number:" leaves open whether it is wanted.
+        return
+    if len(words) <= 3 and _is_outside(last) and not label[-1:].isdigit():
         candidate.live = False
-    elif not phrases.REWARDISH.isdisjoint(words) and last in phrases.LABEL_NOUNS:
-        candidate.live = "," in label or "here" in words
+    elif about_hint and last in phrases.LABEL_NOUNS:
+        _grade_label_on_hint(candidate, label, words)
     elif key and last in phrases.LABEL_NOUNS:
         candidate.tier = JSON
     elif last in phrases.LABEL_NOUNS and phrases.NO_CLAIM.isdisjoint(words):
-        short = len(words) <= 6 and not candidate.listed
-        candidate.tier = (FINAL if "final" in words else MARKER) if short else COMMITMENT
-    elif not key and phrases.STOP_AFTER.match(after):
-        if phrases.HYPOTHETICAL.search(" ".join(words[-4:])) is None:
-            candidate.tier = COMMITMENT
+        candidate.tier = (FINAL if "final" in words else MARKER) if len(words) <= 4 else COMMITMENT
+    elif not key and phrases.STOP_AFTER.match(after) and not _is_hypothetical(words[-4:]):
+        candidate.tier = COMMITMENT
     if candidate.listed and candidate.tier < ONLY:
         candidate.tier = ONLY
+
+
+def _is_outside(word: str) -> bool:
+    return word in phrases.LABEL_OUTS or word in phrases.REWARDISH
+
+
+def _grade_label_on_hint(candidate: Candidate, label: str, words: list[str]) -> None:
+    """ "Reward value: 1" is the hint's; "reward answer: 7" is a claim beside others."""
+    if words[-1] in ("answer", "choice", "pick", "number"):
+        candidate.tier = COMMITMENT
+    else:
+        candidate.live = "," in label or "here" in words
+
+
+def _is_hypothetical(words: list[str]) -> bool:
+    return phrases.HYPOTHETICAL.search(" ".join(words)) is not None
 
 
 def _grade_assignment(candidate: Candidate, core: str) -> None:
@@ -122,7 +140,11 @@ def _grade_assignment(candidate: Candidate, core: str) -> None:
 def _grade_phrase(candidate: Candidate, core: str, after: str) -> None:
     """Judges the words around a candidate in running text."""
     tail = after.lstrip(_CLOSERS)
-    if after[:1] not in (",", ".", ";") and phrases.CLAIM_AFTER.match(tail) and not candidate.listed:
+    if (
+        after[:1] not in (",", ".", ";")
+        and phrases.CLAIM_AFTER.match(tail)
+        and not candidate.listed
+    ):
         candidate.tier = min(candidate.tier, COMMITMENT)
         return
     if phrases.MENTION_AFTER.match(tail):
@@ -141,7 +163,7 @@ def _is_claimed(candidate: Candidate, core: str, after: str) -> bool:
     stops = phrases.STOP_AFTER.match(after) is not None
     if not sentence:
         # A sentence that is nothing but the value: "Sure! 42."
-        return stops and after[:2].strip() != ":"
+        return stops and after[:1] not in (":", "?") and not stem.endswith(("e.g.", "i.e."))
     if candidate.weak and (not stops or after[:1] == ":"):
         return False
     if candidate.weak and candidate.key == "1" and not sentence.endswith(" is"):
@@ -149,6 +171,8 @@ def _is_claimed(candidate: Candidate, core: str, after: str) -> bool:
         return False
     first = phrases.FIRST_PERSON.search(sentence)
     if first:
+        if phrases.ASKED.search(sentence[: first.start()]):
+            return False
         if phrases.HYPOTHETICAL_AUXILIARY.search(sentence[max(0, first.start() - 3) :]):
             return False
         return not phrases.CONDITION.search(sentence[: first.start() + 2]) or (
@@ -167,10 +191,12 @@ def _is_claimed(candidate: Candidate, core: str, after: str) -> bool:
 
 def _is_mentioned(candidate: Candidate, core: str) -> bool:
     """Whether the clause before the candidate keeps it from being the answer."""
+    if phrases.ALL_BUT.search(core[-40:]):
+        return True
     clause = _CLAUSE_END.split(core)[-1]
     words = _WORDS.findall(clause)
     if not words:
-        return core.endswith("e.g.,") or core.endswith("e.g.") or core.endswith("i.e.")
+        return core.endswith(("e.g.,", "e.g.", "i.e."))
     head = next((word for word in reversed(words) if word not in phrases.SKIPPED), "")
     if head in phrases.TAKEN_BACK or not phrases.MENTIONING.isdisjoint(words) or "%" in clause:
         return True

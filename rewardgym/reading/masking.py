@@ -24,7 +24,7 @@ _OPERATION = re.compile(
     r"|(?:\\|\\b|\\p)?(?:times|div|cdot|bmod|pmod|mod|equiv|neq?|leq?|geq?))[\s*_`$(){}\\-]*"
 )
 _AFTER = re.compile(
-    r"(?: \* [\w(]|[*_`)\]}$\"']*+[ \t]?(?:"
+    r"(?: \* [\w(]|\*(?:[a-z]\b|\()|[*_`)\]}$\"']*+[ \t]?(?:"
     r"%|percent\b"
     r"|(?:[+/\u00d7\u00f7^\u2264\u2265\u2260\u2261\u00b7]|[<>](?!-))[ \t]?[\w(\\$-]"
     r"|={1,2}(?!>)[ \t]*[-(\d\\$]"
@@ -34,6 +34,7 @@ _AFTER = re.compile(
 _EQUALS_AFTER = re.compile(r"[*_`]+[ \t]?=[ \t]?\d")
 _OPERATORS = "+/\u00d7\u00f7%^<>\u2264\u2265\u2260\u2261\u00b7\u221a\u22c5"
 _STAR_BEFORE = re.compile(r"[\w)] \* \(?$")
+_SEPARATES = re.compile(r"[\w.!?:;(]")
 _OPENERS = " \t*_`\"'([{$"
 
 
@@ -48,36 +49,56 @@ def mask_neighbours(text: str, candidates: list[Candidate]) -> None:
 def _judge_gap(text: str, first: Candidate, second: Candidate) -> None:
     gap = text[first.end : second.start]
     core = gap.strip(_MARKUP)
-    if core in _LISTS and not _is_number_slash(text, first, core):
+    if core in _LISTS and not (core == "/" and text[first.end - 1].isdigit()):
         if core in ("and", "&") and "between" in text[max(0, first.start - 24) : first.start]:
             first.live = second.live = False
         elif first.key != second.key and not _is_article(text, second):
             first.listed = second.listed = True
+    elif "\n" in gap:
         return
-    if "\n" in gap:
-        return
-    if core in _RANGES and not (core in ("-", "->", "\u2192") and first.weak):
-        first.live = second.live = False
-    elif not core:
-        # Digits in a row, "4 2", are no number; "a B" in prose is no pair.
-        if not (first.weak or second.weak) and not gap.strip(" \t") and second.start > first.end:
-            first.live = second.live = False
-        elif _OPERATION.fullmatch(gap) and "*" in gap.strip() and len(gap.strip()) == 1:
-            first.live = second.live = False
-    elif (core == ":" and gap == ":") or (
-        text[first.start].isdigit() or text[first.start] in "+-\u2212.m"
-    ) and _OPERATION.fullmatch(gap):
-        first.live = second.live = False
+    elif _is_range(first, core) or _is_row(first, second, gap) or _operates(text, first, gap):
+        # "**28** = 2 x 14" names its subject first: the bold value may still be the answer.
+        first.live = first.live and _is_subject(text, first)
+        second.live = False
+    elif _is_bare_pair(text, first, second, gap):
+        first.listed = second.listed = True
+
+
+def _is_range(first: Candidate, core: str) -> bool:
+    # "A - the first vowel" is no range; "Mon-Fri" is one.
+    return core in _RANGES and not (first.key in ("a", "i") and core in ("-", "->", "\u2192"))
+
+
+def _is_row(first: Candidate, second: Candidate, gap: str) -> bool:
+    """Digits in a row, "4 2", are no number; "a B" in prose is no row."""
+    return not (first.weak or second.weak) and not gap.strip(" \t") and bool(gap)
+
+
+def _operates(text: str, first: Candidate, gap: str) -> bool:
+    if gap == ":":
+        return True
+    if not gap.strip(_MARKUP) and gap.strip() != "*":
+        return False
+    return not text[first.start].isalpha() and _OPERATION.fullmatch(gap) is not None
+
+
+def _is_bare_pair(text: str, first: Candidate, second: Candidate, gap: str) -> bool:
+    """Two values with a dash or a stroke between them: a list without a comma."""
+    if first.key == second.key or not gap.strip() or _SEPARATES.search(gap):
+        return False
+    return not _is_article(text, second)
+
+
+def _is_subject(text: str, first: Candidate) -> bool:
+    """Whether the candidate is bold, followed by an equals sign and not part of a longer sum."""
+    before = text[max(0, first.start - 24) : first.start].rpartition("\n")[2]
+    return _EQUALS_AFTER.match(text, first.end) is not None and _ends_stressed(before)
 
 
 def _is_article(text: str, candidate: Candidate) -> bool:
     """The "a" of "T, a consonant", unlike that of "a, e, i"."""
     after = text[candidate.end : candidate.end + 2]
     return candidate.weak and candidate.key in "ai" and after[:1] == " " and after[1:].isalpha()
-
-
-def _is_number_slash(text: str, first: Candidate, core: str) -> bool:
-    return core == "/" and text[first.end - 1].isdigit()
 
 
 def _mask_enumeration(text: str, candidates: list[Candidate]) -> None:
@@ -107,7 +128,7 @@ def _could_be_marker(text: str, candidate: Candidate) -> bool:
 def in_formula(text: str, candidate: Candidate, before: str) -> bool:
     """Whether an operator ties the candidate to a name or a number on either side."""
     if _AFTER.match(text, candidate.end):
-        return not (_EQUALS_AFTER.match(text, candidate.end) and _ends_stressed(before))
+        return not _is_subject(text, candidate)
     core = before.rstrip(_OPENERS)
     if core[-1:] in _OPERATORS and core:
         if core[-1] == ">" and core[-2:-1] in ("=", "-", "<", ""):
@@ -119,4 +140,7 @@ def in_formula(text: str, candidate: Candidate, before: str) -> bool:
 
 def _ends_stressed(before: str) -> bool:
     """Bold right before it and no operator before that: "**28** = 2 x 14" names its subject."""
-    return before.endswith(("*", "_", "`")) and before.rstrip(_OPENERS)[-1:] not in _OPERATORS + "="
+    if not before.endswith(("*", "_", "`")):
+        return False
+    core = before.rstrip(_OPENERS)
+    return not core or core[-1] not in f"{_OPERATORS}="

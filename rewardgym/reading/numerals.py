@@ -116,14 +116,16 @@ def value_of(key: str) -> int | Decimal:
     return Decimal(key)
 
 
-_SMALL = (
+def _numbered(words: str) -> dict[str, int]:
+    return {word: value for value, word in enumerate(words.split())}
+
+
+_SMALL = _numbered(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_UNITS = {word: value for value, word in enumerate(_SMALL)} | {
-    word: 10 * value for value, word in enumerate(_TENS, 2)
-}
+)
+_TENS = _numbered("_ _ twenty thirty forty fifty sixty seventy eighty ninety")
+_UNITS = _SMALL | {word: 10 * value for word, value in _TENS.items() if word != "_"}
 _UNITS["fourty"] = 40
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 NUMBER_WORDS = frozenset(_UNITS) | frozenset(_SCALES) | {"hundred"}

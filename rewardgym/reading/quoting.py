@@ -14,7 +14,9 @@ from rewardgym.reading.text import blank
 FILLER = "\u00df"
 """A letter: overwritten text still counts as text, so a number beside it is not alone."""
 
-_TAG = re.compile(r"<(?P<close>/)?(?P<name>[a-z_][\w:.-]*)[^<>\n]{0,200}>|<\|[^|<>\n]{1,40}\|>|<!--")
+_TAG = re.compile(
+    r"<(?P<close>/)?(?P<name>[a-z_][\w:.-]*)[^<>\n]{0,200}>|<\|[^|<>\n]{1,40}\|>|<!--"
+)
 _RESTATED = re.compile(
     r"_\w+|metadata|grad(?:er|ing)|scoring|hints?|instructions?|prompt|user|system|review"
     r"|audit\w*|description|rewards?|scores?"
@@ -35,7 +37,8 @@ _CALL = re.compile(r"(?<![\w.\\])[a-z_][\w.]*+\([^()\n]++\)")
 _QUOTED_LINE = re.compile(r"^[ \t]*>[^\n]*+", re.MULTILINE)
 _CODE_WORDS = ("def ", " return ", "import ", "const ", "var ", "let ", "print(", "\treturn")
 _CODE_LINE = re.compile(
-    r"^[ \t]*(?:def \w+\(|import \w+|from \w+ import|print\(|(?:const|var|let) \w+ ?=)[^\n]*+"
+    r"^[ \t]*(?:def \w+\(|import \w+|from \w+ import|print\(|(?:const|var) \w+ ?=)[^\n]*+"
+    r"|^[ \t]*let \w+ ?=[^\n;]*+;"
     r"|^[ \t]+return\b[^\n]*+",
     re.MULTILINE,
 )
@@ -94,11 +97,10 @@ def _without_tags(text: str) -> str:
     for tag in _TAG.finditer(text):
         name = tag["name"] or ""
         if hidden_from >= 0:
-            # The published audit tag closes with a second opening tag.
-            if name == hidden_name or (tag["close"] and _RESTATED.fullmatch(name)):
-                if name == hidden_name:
-                    parts.append(FILLER * (tag.end() - hidden_from))
-                    at, hidden_from = tag.end(), -1
+            # By name, not by its slash: the published audit tag closes with an opening tag.
+            if name == hidden_name:
+                parts.append(FILLER * (tag.end() - hidden_from))
+                at, hidden_from = tag.end(), -1
             continue
         parts += (text[at : tag.start()], "")
         at = tag.end()

@@ -26,8 +26,9 @@ def plan_text(plan: Plan) -> str:
         f"seed {plan.seed}",
         f"prompts   {characters:,} characters a policy, each prompt read once",
     ]
-    limits = {entry.description.get("max_new_tokens") for entry in plan.entries} - {None}
-    if limits:
-        bound = max(int(limit) for limit in limits) * plan.rollouts
+    limits = [entry.description.get("max_new_tokens") for entry in plan.entries]
+    known = [limit for limit in limits if isinstance(limit, int)]
+    if known:
+        bound = max(known) * plan.rollouts
         lines.append(f"replies   at most {bound:,} new tokens in all")
     return "\n".join(lines)

@@ -7,6 +7,7 @@ never a zero.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rewardgym.metrics.rates import RATE_COLUMNS
@@ -85,7 +86,7 @@ def _table(title: str, keys: list[str], numbers: tuple[str, ...]) -> Table:
     return out
 
 
-def _numbers(row: dict[str, Any]) -> list[str]:
+def _numbers(row: Mapping[Any, Any]) -> list[str]:
     return [
         f"{row['k']}/{row['n']}",
         with_interval(row["rate"], row["low"], row["high"]),

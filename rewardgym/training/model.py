@@ -34,7 +34,7 @@ class Size:
 SIZES = {
     "mini": Size(32, 1, 2, 320, 800, 32, 2e-3, 4, 2, 1e-3),
     "tiny": Size(64, 3, 2, 512, 40_000, 64, 2e-3, 120, 20, 1e-3),
-    "small": Size(128, 4, 4, 512, 90_000, 64, 1.5e-3, 160, 20, 5e-4),
+    "small": Size(128, 4, 4, 512, 80_000, 64, 1.5e-3, 160, 20, 5e-4),
 }
 """``small`` is the shipped one, ``tiny`` a few minutes on a CPU, ``mini`` a smoke test."""
 
