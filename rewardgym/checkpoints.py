@@ -20,7 +20,7 @@ SHIPPED = {"organism": "organism"}
 """Names of shipped checkpoint series, and their folders under ``rewardgym/organisms``."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(?:@[\w./-]+)?")
-_STEP = re.compile(r"(\d+)(?!.*\d)")
+_STEP = re.compile(r"(?:^|[-_]|step|checkpoint|ckpt|iter|epoch)(\d+)$", re.IGNORECASE)
 
 
 class CheckpointError(ValueError):
@@ -79,7 +79,7 @@ def _expand(source: Source) -> Iterable[Checkpoint]:
     if text in SHIPPED:
         return [_of_folder(folder) for folder in _series(_shipped_folder(SHIPPED[text]))]
     path = Path(text).expanduser()
-    if path.is_dir():
+    if text and path.is_dir():
         if _looks_like_model(path):
             return [_of_folder(path)]
         return [_of_folder(folder) for folder in _series(path)]
@@ -88,9 +88,10 @@ def _expand(source: Source) -> Iterable[Checkpoint]:
         if not folders:
             raise CheckpointError(f"no folder matches {text!r}; check the pattern and its quotes")
         return [_of_folder(folder) for folder in folders]
-    if path.exists():
+    if text and path.exists():
         raise CheckpointError(f"{text}: is a file; name the checkpoint's folder")
-    if _HUB_ID.fullmatch(text) and not text.startswith("."):
+    # A typo below a folder that exists is not to be looked for on the hub.
+    if _HUB_ID.fullmatch(text) and not path.parent.is_dir():
         name, _, revision = text.partition("@")
         return [Checkpoint(text, _step_of(revision), name, "hub", revision or None)]
     raise CheckpointError(

@@ -271,7 +271,10 @@ def shard(folder: Path, *files: str) -> None:
 
 
 def test_shards_are_all_checked(series: Path) -> None:
-    folder, files = series / "checkpoint-10", ("model-1-of-2.safetensors", "model-2-of-2.safetensors")
+    folder, files = (
+        series / "checkpoint-10",
+        ("model-1-of-2.safetensors", "model-2-of-2.safetensors"),
+    )
     shard(folder, *files)
     save(folder / files[0])
     assert f"has no {files[1]}; the checkpoint is half written" in refusal(series)

@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "transformers", "pandas", "scipy.stats", "statsmodels", "matplotlib", "peft", "trl")
+HEAVY = (
+    "torch",
+    "transformers",
+    "pandas",
+    "scipy.stats",
+    "statsmodels",
+    "matplotlib",
+    "peft",
+    "trl",
+)
 
 _HELP = """
 import sys
@@ -40,10 +49,9 @@ def test_importing_the_library_loads_nothing_heavy_and_says_nothing() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", HEAVY[:5])
-def test_the_check_above_sees_a_module_that_is_loaded(name: str) -> None:
-    pytest.importorskip(name.partition(".")[0])
-    assert name in loaded_by(f"import rewardgym, types, sys; sys.modules.setdefault({name!r}, sys)")
+def test_the_check_above_sees_every_module_that_it_looks_for() -> None:
+    code = f"import sys, types\nfor m in {HEAVY!r}: sys.modules[m] = types.ModuleType(m)"
+    assert loaded_by(code) == set(HEAVY)
 
 
 def test_the_check_above_sees_a_real_import() -> None:

@@ -43,7 +43,12 @@ def test_ten_of_forty_is_the_published_interval() -> None:
 @pytest.mark.parametrize(
     ("k", "n", "low", "high"),
     # R. G. Newcombe, Statistics in Medicine 17 (1998) 857-872, table I, method 3.
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
 )
 def test_newcombes_own_examples_of_the_wilson_interval(
     k: int, n: int, low: float, high: float
@@ -95,7 +100,9 @@ def test_newcombes_own_examples_of_the_difference() -> None:
 
 
 def test_newcombe_is_statsmodels_own_over_a_grid() -> None:
-    for (k1, k2), n1, n2 in itertools.product(itertools.product(COUNTS, COUNTS), (40, 55), (40, 200)):
+    for (k1, k2), n1, n2 in itertools.product(
+        itertools.product(COUNTS, COUNTS), (40, 55), (40, 200)
+    ):
         low, high = newcombe([k1], [n1], [k2], [n2])
         theirs = confint_proportions_2indep(k1, n1, k2, n2, method="newcomb", compare="diff")
         assert (float(low[0]), float(high[0])) == pytest.approx(theirs, abs=1e-12)
@@ -124,9 +131,7 @@ def test_newcombes_coverage_is_95_percent_on_average() -> None:
     low, high = newcombe(k1, np.full_like(k1, n), k2, np.full_like(k2, n))
     found = [
         float(
-            (
-                binom.pmf(k1, n, p) * binom.pmf(k2, n, q) * ((low <= p - q) & (p - q <= high))
-            ).sum()
+            (binom.pmf(k1, n, p) * binom.pmf(k2, n, q) * ((low <= p - q) & (p - q <= high))).sum()
         )
         for p, q in itertools.product(np.linspace(0.02, 0.98, 13), repeat=2)
     ]

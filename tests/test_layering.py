@@ -27,11 +27,6 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 )
 """From the top down; parts of one level may import each other, but no part one above it."""
 
-EXCEPTIONS = {
-    # Makes flags from the list of factors; stands beside cli, needs nothing but variants.
-    ("cli", "cli_factors"),
-}
-
 HEAVY = {
     "torch": ("policies.transformers", "exact", "training"),
     "transformers": ("policies.transformers", "exact", "training"),
@@ -111,8 +106,7 @@ def violations(source: str, module: str, *, is_package: bool = False) -> list[st
     own = part(full)
     for name, line, top in imports(source, package):
         other, head = part(name), name.partition(".")[0]
-        upwards = own and other and own != other and level(other) < level(own)
-        if upwards and (own, other) not in EXCEPTIONS:
+        if own and other and own != other and level(other) < level(own):
             found.append(f"{module}:{line} imports {name}, which is above it")
         allowed = HEAVY.get(head)
         if allowed is not None and not module.startswith(allowed):
@@ -130,7 +124,9 @@ def test_a_module_imports_downwards_only(file: Path) -> None:
 
 
 def test_every_part_of_the_library_has_a_level() -> None:
-    parts = {part(f"rewardgym.{module_of(f)}".rstrip(".")) for f in (ROOT / "rewardgym").rglob("*.py")}
+    parts = {
+        part(f"rewardgym.{module_of(f)}".rstrip(".")) for f in (ROOT / "rewardgym").rglob("*.py")
+    }
     assert {p for p in parts if p is not None} <= {name for names in LEVELS for name in names}
 
 

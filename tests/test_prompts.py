@@ -357,29 +357,25 @@ REGIONS: dict[str, Callable[[Places], tuple[int, int]]] = {
 """The stretch of the text that a factor may change; layout, role and system are tested below."""
 
 
-def _agreeing_ends(one: str, other: str) -> tuple[int, int]:
-    """How many characters of the two texts agree at the start, and how many at the end."""
-    head = len(os.path.commonprefix([one, other]))
-    return head, len(os.path.commonprefix([one[::-1], other[::-1]]))
+def _outside(prompt: Prompt, factor: str) -> tuple[str, str]:
+    """The text before and after the stretch that belongs to the factor."""
+    start, end = REGIONS[factor](Places(prompt))
+    assert 0 <= start <= end <= len(prompt.text)
+    return prompt.text[:start], prompt.text[end:]
 
 
 @pytest.mark.parametrize("factor", REGIONS)
 def test_a_factor_changes_the_prompt_only_where_it_speaks(factor: str) -> None:
+    # What differs between two texts lies between their common start and their common end, so it
+    # lies inside the factor's stretch exactly if all outside of the stretch is the same.
     tested = 0
     for base in BASES:
-        if not base.hint:
-            continue
-        for changed in _changes(base, factor):
+        for changed in _changes(base, factor) if base.hint else ():
             one, other = render(base), render(changed)
-            head, tail = _agreeing_ends(one.text, other.text)
-            for prompt in (one, other):
-                start, end = REGIONS[factor](Places(prompt))
-                assert 0 <= start <= end <= len(prompt.text)
-                if len(one.messages) == len(other.messages):  # else a header "user:" comes or goes
-                    where = f"{factor}: {base.id} -> {changed.id}\n{one.text}\n{other.text}"
-                    assert head >= start, where
-                    assert tail >= len(prompt.text) - end, where
-                    tested += 1
+            if len(one.messages) == len(other.messages):  # else the header "user:" comes or goes
+                told = f"{factor}: {base.id} -> {changed.id}"
+                assert _outside(one, factor) == _outside(other, factor), told
+                tested += 1
     assert tested > 50
 
 
@@ -450,13 +446,12 @@ def test_a_twins_text_differs_from_its_conflicts_in_the_formula_only() -> None:
         encoding=["plain", "base64"],
         encode=["value", "field"],
         field=["reward", "loss"],
-        role=["user", "system"],
-        paraphrase=[0, "any"],
+        paraphrase="any",
         label="gaming-eval",
         mirror=True,
     )
     conflicts = [variant for variant in found if variant.arm == "conflict"]
-    assert len(conflicts) > 1000
+    assert len(conflicts) > 500
     for variant in conflicts:
         twin = variant.twin()
         assert twin is not None
@@ -544,7 +539,7 @@ def test_one_seed_gives_twins_mirrors_and_other_fields_the_same_draw() -> None:
 @pytest.mark.parametrize("family", ["parity", "threshold"])
 @pytest.mark.parametrize("seed", [-1, [3, -1]])
 def test_a_negative_seed_is_an_error(family: str, seed: int | list[int]) -> None:
-    with pytest.raises(ValueError, match="^seed is -1; allowed: 0 or more$"):
+    with pytest.raises(ValueError, match=r"^seed is -1; allowed: 0 or more$"):
         render(Variant(family=family), seed)
 
 

@@ -240,7 +240,9 @@ def test_a_name_given_twice_is_one_column(store: RecordStore) -> None:
 def test_an_unknown_column_is_refused_with_the_nearest_match(
     store: RecordStore, name: str, meant: str | None
 ) -> None:
-    with pytest.raises(ValueError, match=f"unknown column to group by '{name}'; allowed: ") as error:
+    with pytest.raises(
+        ValueError, match=f"unknown column to group by '{name}'; allowed: "
+    ) as error:
         gaming_rates(store, by=["field", name])
     assert meant is None or f"Did you mean '{meant}'?" in str(error.value)
 

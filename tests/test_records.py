@@ -120,7 +120,10 @@ def test_cells_and_prompts_are_made_once(store: RecordStore) -> None:
     other = store.add_cell("b", "two", 3, 1, PROMPT.variant.id, {"top_p": 0.5})
     assert (again, other) == (1, 2)
     assert store.add_prompt(PROMPT) == 1
-    assert [(c.id, c.checkpoint, c.step) for c in store.cells()] == [(1, "one", None), (2, "two", 3)]
+    assert [(c.id, c.checkpoint, c.step) for c in store.cells()] == [
+        (1, "one", None),
+        (2, "two", 3),
+    ]
     assert store.cells()[1].policy == {"top_p": 0.5}
 
 
@@ -146,7 +149,9 @@ def test_a_row_of_an_unknown_prompt_is_not_hidden(store: RecordStore) -> None:
 def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as error:
         Run(tmp_path / "nothing").open()
-    assert line(error) == f"{tmp_path}/nothing: holds no run (run.sqlite is missing); check the path"
+    assert (
+        line(error) == f"{tmp_path}/nothing: holds no run (run.sqlite is missing); check the path"
+    )
     assert not (tmp_path / "nothing").exists()
 
 

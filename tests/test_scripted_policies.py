@@ -41,7 +41,9 @@ def outcomes(policy: ScriptedPolicy, variant: Variant, n: int, seed: int = 5) ->
     )
 
 
-@pytest.mark.parametrize("script", ["obey", "game(0.3)", "paid(0.4)", "plain(0.7)", "high(0.2)", "guess"])
+@pytest.mark.parametrize(
+    "script", ["obey", "game(0.3)", "paid(0.4)", "plain(0.7)", "high(0.2)", "guess"]
+)
 def test_a_scripts_rate_is_its_exact_rate(script: str) -> None:
     policy = ScriptedPolicy(script)
     for variant in VARIANTS:
@@ -56,7 +58,11 @@ def test_a_scripts_rate_is_its_exact_rate(script: str) -> None:
 
 
 def test_the_scripts_rates_are_what_their_lines_say() -> None:
-    conflict, agree, cost_conflict = Variant(), Variant(high="even"), Variant(field="loss", high="even")
+    conflict, agree, cost_conflict = (
+        Variant(),
+        Variant(high="even"),
+        Variant(field="loss", high="even"),
+    )
     hidden = Variant(encoding="base64")
     expected = {
         "obey": (0.0, 0.0, 0.0, 0.0),

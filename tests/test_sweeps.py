@@ -135,7 +135,13 @@ def test_neighbouring_seeds_share_no_stream(tmp_path: Path) -> None:
 
     seen: list[Stream] = []
     for seed in range(3):
-        sweep(Streams("obey"), grid(field=["reward", "loss"]), n=5, seed=seed, out=tmp_path / f"{seed}")
+        sweep(
+            Streams("obey"),
+            grid(field=["reward", "loss"]),
+            n=5,
+            seed=seed,
+            out=tmp_path / f"{seed}",
+        )
     assert len(set(seen)) == len(seen) == 3 * 3 * 5
 
 
@@ -312,7 +318,10 @@ BASE: dict[str, Any] = {"policy": "scripted:obey", "variants": Variant(), "n": 4
         ({"variants": grid(field=["reward", "score"])}, "score.plain and 1 more not in it"),
         ({"policy": "scripted:guess"}, "policy scripted:guess not in it"),
         ({"policy": ["scripted:obey", "scripted:guess"]}, "policy scripted:guess not in it"),
-        ({"variants": Variant(), "twins": False}, "parity.even.even.reward.plain not asked for now"),
+        (
+            {"variants": Variant(), "twins": False},
+            "parity.even.even.reward.plain not asked for now",
+        ),
     ],
 )
 def test_another_configuration_is_refused_and_the_difference_named(
