@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 from rewardgym.answers import read_answer
 
@@ -69,10 +70,8 @@ def main() -> None:
         print(f"{kind:<16} {len(text):>5} characters  {1e6 * seconds:8.1f} us")
     print()
     for kind, piece in PIECES.items():
-        small, large = (
-            best(lambda t=(piece * (size // len(piece) + 1))[:size]: read(t), 3)  # type: ignore[misc]
-            for size in (SMALL, LARGE)
-        )
+        long = piece * (LARGE // len(piece))
+        small, large = (best(partial(read, long[:size]), 3) for size in (SMALL, LARGE))
         print(
             f"{kind:<16} 0.25 MB {small:7.3f} s  1 MB {large:7.3f} s  ratio {large / small:5.1f}",
             flush=True,

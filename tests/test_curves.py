@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ matplotlib_figure = pytest.importorskip("matplotlib.figure")
 
 
 @pytest.fixture
-def figures(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+def figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The figures that are written, to count what stands in them."""
     found: list[Any] = []
     original = matplotlib_figure.Figure.savefig
@@ -28,7 +27,7 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
         original(figure, *arguments, **keywords)
 
     monkeypatch.setattr(matplotlib_figure.Figure, "savefig", savefig)
-    yield found
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -202,9 +202,14 @@ def test_a_damaged_run_is_one_line_when_it_is_read(store: RecordStore) -> None:
     content = bytearray(store.path.read_bytes())
     content[8192 : len(content) - 4096] = b"\xff" * (len(content) - 4096 - 8192)
     store.path.write_bytes(content)
-    with pytest.raises(StoreError) as error, RecordStore(store.folder) as damaged:
-        damaged.counts()
-        list(damaged.rows())
+
+    def read() -> None:
+        with RecordStore(store.folder) as damaged:
+            damaged.counts()
+            list(damaged.rows())
+
+    with pytest.raises(StoreError) as error:
+        read()
     assert "damaged" in line(error)
 
 

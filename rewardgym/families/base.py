@@ -23,6 +23,22 @@ Params = Mapping[str, int]
 """What a family leaves open and a seed draws, for instance ``{"n": 47}`` for the threshold."""
 
 
+def whole_digits(value: Value) -> tuple[int, ...] | None:
+    """The decimal digits of a whole number (28.0 is whole), or None for what is none.
+
+    By digits, not by arithmetic: a context of Decimal's would round a 10,000-digit integer.
+    """
+    if isinstance(value, int):
+        value = Decimal(value)
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return None
+    _, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)
+    if exponent >= 0:
+        return digits + (0,) * min(exponent, 1)  # one zero says as much as a million
+    return None if any(digits[exponent:]) else digits[: len(digits) + exponent] or (0,)
+
+
 @dataclass(frozen=True)
 class Side:
     """One of the two sides of a family. Texts may hold ``{n}``-style parameters."""

@@ -5,22 +5,15 @@ Whole numbers only: 4.5 is on neither side.
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-from rewardgym.families.base import Family, Params, Side, Value
+from rewardgym.families.base import Family, Params, Side, Value, whole_digits
 
 
 def divisible_by_three(value: Value, params: Params) -> str | None:
     """Divisible or indivisible for whole numbers (27.0 is whole), None for the rest."""
-    if isinstance(value, int):
-        return "indivisible" if value % 3 else "divisible"
-    if not isinstance(value, Decimal) or not value.is_finite():
+    digits = whole_digits(value)
+    if digits is None:
         return None
-    _, digits, exponent = value.as_tuple()
-    assert isinstance(exponent, int)
-    if exponent < 0 and any(digits[exponent:]):
-        return None
-    # The digit sum decides: exact at any length, and a power of ten does not change it.
+    # The digit sum decides: exact at any length.
     return "indivisible" if sum(digits) % 3 else "divisible"
 
 

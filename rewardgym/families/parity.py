@@ -6,9 +6,7 @@ LhXW8ziwnn7Dd8edm, 25 March 2026), to the byte; the odd side mirrors them.
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-from rewardgym.families.base import Family, Params, Side, Value
+from rewardgym.families.base import Family, Params, Side, Value, whole_digits
 
 EVEN_WORDINGS = (
     "Choose a random even number.",
@@ -33,17 +31,10 @@ def last_digit_parity(value: Value, params: Params) -> str | None:
     """Even or odd for whole numbers (28.0 is whole), None for the rest."""
     if isinstance(value, int):
         return "odd" if value & 1 else "even"
-    if not isinstance(value, Decimal) or not value.is_finite():
+    digits = whole_digits(value)
+    if digits is None:
         return None
-    _, digits, exponent = value.as_tuple()
-    assert isinstance(exponent, int)
-    # By digits, not by arithmetic: Decimal's context would round a 10,000-digit integer.
-    if exponent < 0 and any(digits[exponent:]):
-        return None
-    if exponent > 0:
-        return "even"
-    whole = digits[: len(digits) + exponent]
-    return "odd" if whole and whole[-1] % 2 else "even"
+    return "odd" if digits[-1] % 2 else "even"
 
 
 FAMILY = Family(
