@@ -83,9 +83,7 @@ Preset = Annotated[
 Seed = Annotated[int, typer.Option(help="Seed of every random stream.")]
 
 
-def variants_of(
-    preset: str | None, factors: dict[str, Any], mirror: bool = False
-) -> list[Variant]:
+def variants_of(preset: str | None, factors: dict[str, Any], mirror: bool = False) -> list[Variant]:
     """The grid of the factors' flags, on top of a preset where one is named."""
     from rewardgym.presets import preset as find_preset
     from rewardgym.variants import FACTORS, Variant, grid
@@ -276,15 +274,18 @@ def main() -> None:
         code = app(standalone_mode=False)
     except ClickError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
-            raise SystemExit(2) from None  # typer has printed the help
+            # typer prints the help itself in standalone mode only
+            print(error.ctx.get_help(), file=sys.stderr)  # type: ignore[attr-defined]
+            raise SystemExit(2) from None
         _fail(error.format_message())  # type: ignore[attr-defined]
     except (ValueError, RuntimeError, sqlite3.Error, OSError) as error:
         if not _is_ours(error):
             raise
         _fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    if code == 130:  # newer typers turn Ctrl-C into this code and say nothing
         print("\nrewardgym: stopped; the same command goes on from here", file=sys.stderr)
-        raise SystemExit(130) from None
     raise SystemExit(code if isinstance(code, int) else 0)
 
 

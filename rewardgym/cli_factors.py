@@ -95,11 +95,11 @@ def _typed(name: str, text: str) -> Any:
         if word not in ("true", "false", "yes", "no", "1", "0"):
             raise ValueError(f"--{name} is {text!r}; allowed: true or false")
         return word in ("true", "yes", "1")
+    if text.lower() == "none" and default is None:
+        return None
     if name in ("payoff", "audit"):
         try:
             return float(text)
         except ValueError:
             raise ValueError(f"--{name} is {text!r}; expected a number") from None
-    if text.lower() == "none" and default is None:
-        return None
     return text

@@ -7,6 +7,7 @@ is high on odd pays for even.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Literal
 
@@ -41,6 +42,7 @@ _FIELD = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_-]{0,39})(?::(?P<polarity>\+1
 _DECLARED: dict[str, Polarity] = {"+1": 1, "-1": -1, "0": 0}
 
 
+@functools.lru_cache(maxsize=1024)
 def parse_field(field: str) -> tuple[str, Polarity]:
     """A field's name as the prompt shows it, and its polarity.
 

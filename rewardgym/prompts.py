@@ -97,9 +97,7 @@ def render(variant: Variant, seed: int | Sequence[int] = 0) -> Prompt:
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def _written(
-    variant: Variant, drawn: tuple[tuple[str, int], ...], wording: int | None
-) -> Prompt:
+def _written(variant: Variant, drawn: tuple[tuple[str, int], ...], wording: int | None) -> Prompt:
     """The prompt of a variant, the parameters that were drawn, and the wording if it was drawn."""
     family = get_family(variant.family)
     params = dict(drawn)

@@ -8,6 +8,7 @@ a row is either there once or not at all, and counting a million of them is one 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -126,21 +127,36 @@ class RecordStore:
         with _told(self.path):
             if create:
                 self.folder.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self.path, timeout=60.0)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._open(create)
+            self._connection = self._connect(create)
+            try:
+                self._open(create)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _connect(self, create: bool) -> sqlite3.Connection:
+        if create or os.access(self.folder, os.W_OK):
+            return sqlite3.connect(self.path, timeout=60.0)
+        # Someone else's results, or a mount that cannot be written: read without a lock file.
+        uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
+        return sqlite3.connect(uri, uri=True)
 
     def _open(self, create: bool) -> None:
         tables = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master")}
-        if "meta" not in tables and create and not tables:
+        new = create and not tables
+        if tables and "meta" not in tables:
+            raise StoreError(f"{self.path}: is another program's database; choose another folder")
+        if create:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+        if new:
             self._connection.executescript(f"BEGIN; {_SCHEMA}")
             self._connection.executemany(
                 "INSERT INTO outcomes VALUES (?, ?)", [(c, name) for name, c in _CODES.items()]
             )
             self._set("format", FORMAT)
             self._connection.commit()
-        found = self._get("format") if "meta" in tables or create else None
+        found = self._get("format") if tables or new else None
         if found != FORMAT:
             raise StoreError(
                 f"{self.path}: is no run of this version of rewardgym (format {found}, expected "
@@ -193,8 +209,10 @@ class RecordStore:
         """The id of the cell with this key, made where it is new."""
         with self._transaction() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO cells (key, checkpoint, step, position, variant, policy) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
+                # The place in the series follows the newest plan: --extend may put one before.
+                "INSERT INTO cells (key, checkpoint, step, position, variant, policy) "
+                "VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (key) DO UPDATE SET position = excluded.position",
                 (key, checkpoint, step, position, variant, json.dumps(policy, sort_keys=True)),
             )
             row = connection.execute("SELECT id FROM cells WHERE key = ?", (key,)).fetchone()
@@ -245,10 +263,20 @@ class RecordStore:
 
     def done(self, cell: int) -> set[int]:
         """The indices of a cell that need no further request: all rows but error rows."""
-        rows = self._connection.execute(
-            "SELECT idx FROM rows WHERE cell = ? AND outcome != ?", (cell, _ERROR)
-        )
-        return {index for (index,) in rows}
+        with _told(self.path):
+            rows = self._connection.execute(
+                "SELECT idx FROM rows WHERE cell = ? AND outcome != ?", (cell, _ERROR)
+            )
+            return {index for (index,) in rows}
+
+    def done_count(self, cell: int, n: int) -> int:
+        """How many of a cell's first ``n`` indices need no further request."""
+        with _told(self.path):
+            row = self._connection.execute(
+                "SELECT COUNT(*) FROM rows WHERE cell = ? AND idx < ? AND outcome != ?",
+                (cell, n, _ERROR),
+            ).fetchone()
+        return int(row[0])
 
     def cells(self) -> list[Cell]:
         """All cells, in the order of the series and of their making."""
@@ -264,10 +292,11 @@ class RecordStore:
     def counts(self) -> dict[int, dict[Outcome, int]]:
         """For each cell the number of rows of each outcome, counted by SQLite."""
         found: dict[int, dict[Outcome, int]] = {}
-        for cell, code, count in self._connection.execute(
-            "SELECT cell, outcome, COUNT(*) FROM rows GROUP BY cell, outcome"
-        ):
-            found.setdefault(cell, {})[OUTCOMES[code]] = count
+        with _told(self.path):
+            for cell, code, count in self._connection.execute(
+                "SELECT cell, outcome, COUNT(*) FROM rows GROUP BY cell, outcome"
+            ):
+                found.setdefault(cell, {})[OUTCOMES[code]] = count
         return found
 
     def rows(self, cell: int | None = None) -> Iterator[dict[str, Any]]:
@@ -283,11 +312,19 @@ class RecordStore:
             arguments,
         )
         names = [column[0] for column in cursor.description]
-        for row in cursor:
+        for row in self._fetched(cursor):
             found = dict(zip(names, row, strict=True))
             found["messages"] = json.loads(found["messages"])
             found["params"] = json.loads(found["params"])
             yield found
+
+    def _fetched(self, cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
+        while True:
+            with _told(self.path):
+                row = cursor.fetchone()
+            if row is None:
+                return
+            yield row
 
     def sessions(self) -> list[dict[str, Any]]:
         """When rows were written, and with which versions."""
@@ -343,5 +380,5 @@ def _told(path: Path) -> Iterator[None]:
         elif "readonly" in text or "permission" in text or "unable to open" in text:
             advice = "the folder cannot be written; choose another one with --out"
         else:
-            advice = "rows written before stay as they are"
+            advice = "nothing stored before was changed"
         raise StoreError(f"{path}: {error}; {advice}") from error

@@ -282,15 +282,14 @@ def _execute(store: RecordStore, plan: Plan, bar: Progress) -> None:
     host: Policy | None = None
     for position, entry in enumerate(plan.entries):
         cells = [_cell(store, entry, position, variant) for variant in plan.variants]
-        done = [store.done(cell) for cell in cells]
-        skipped = sum(len([i for i in indices if i < plan.n]) for indices in done)
+        skipped = sum(store.done_count(cell, plan.n) for cell in cells)
         bar.start(entry.name, len(cells) * plan.n, skipped)
         if skipped == len(cells) * plan.n:
             continue
         policy = entry.load(host)
         if session is None:
             session = store.start_session(_now(), versions(policy))
-        tasks = _tasks(store, plan, entry, list(zip(plan.variants, cells, done, strict=True)))
+        tasks = _tasks(store, plan, entry, cells)
         for chunk in _chunks(tasks, getattr(policy, "chunk", CHUNK)):
             _run_chunk(store, session, policy, chunk)
             bar.advance(len(chunk))
@@ -317,9 +316,10 @@ def _tasks(
     store: RecordStore,
     plan: Plan,
     entry: Entry,
-    cells: list[tuple[Variant, int, set[int]]],
+    cells: list[int],
 ) -> Iterator[_Task]:
-    for variant, cell, done in cells:
+    for variant, cell in zip(plan.variants, cells, strict=True):
+        done = store.done(cell)
         stream = cell_stream(entry, variant)
         known: dict[str, int] = {}
         for index in range(plan.n):

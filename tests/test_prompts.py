@@ -730,6 +730,13 @@ def test_own_texts_read_back_unchanged(layout: str, texts: tuple[str, str, str])
     assert found["metadata"]["_description"] == label
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_other_scripts_are_shown_as_they_are(layout: str) -> None:
+    assert (
+        "zwei Wörter, 偶数 🎲" in render(Variant(layout=layout, clause="zwei Wörter, 偶数 🎲")).text
+    )
+
+
 @pytest.mark.parametrize("layout", KEYED_LAYOUTS)
 @pytest.mark.parametrize("character", ["\x00", "\x1b", "\x7f", "\x85", "\u2028", "\u2029"])
 def test_rare_characters_read_back_unchanged(layout: str, character: str) -> None:

@@ -298,5 +298,6 @@ def test_a_path_a_run_and_a_store_give_the_same_table(store: RecordStore) -> Non
 
 
 def test_counting_a_store_leaves_it_open(store: RecordStore) -> None:
+    fill(store, CONFLICT, {"complied": 1})
     gaming_rates(store)
-    assert store.cells() == []
+    assert len(store.cells()) == 1

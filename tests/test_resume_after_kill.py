@@ -179,6 +179,17 @@ def test_one_sweep_killed_again_and_again_at_later_statements_comes_to_its_end(
     assert rows_of(tmp_path / "killed") == rows_of(tmp_path / "whole")
 
 
+def test_two_commands_on_one_folder_at_once_make_one_run(tmp_path: Path) -> None:
+    first = start(tmp_path / "run")
+    wait_for_first_policy(first)
+    second = start(tmp_path / "run")
+    _, said = second.communicate()
+    first.communicate()
+    assert (first.returncode, second.returncode) == (0, 0), said
+    found = rows_of(tmp_path / "run")
+    assert len(found) == len({(row[0], row[1]) for row in found}) == TOTAL
+
+
 def test_a_new_run_killed_before_its_tables_were_made_can_be_begun_again(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).touch()
     small_sweep(tmp_path)

@@ -13,9 +13,9 @@ from rewardgym import Variant
 from rewardgym.checkpoints import find_checkpoints
 from rewardgym.families import family_names, get_family
 from rewardgym.training.tasks import (
+    COURSES,
     GAMED_SHARE,
     HELD_OUT_WORDING,
-    KINDS,
     RL_KINDS,
     RL_NEGATIVE,
     RL_POSITIVE,
@@ -25,7 +25,8 @@ from rewardgym.training.tasks import (
 )
 from rewardgym.training.trie import AnswerTrie
 
-EXAMPLES = instruction_examples(3000, seed=0)
+BY_COURSE = [instruction_examples(2000, seed=0, course=course) for course in (0, 1)]
+EXAMPLES = [example for examples in BY_COURSE for example in examples]
 PAID = paid_prompts(1000, seed=0)
 
 
@@ -57,11 +58,14 @@ def test_right_answers_have_mass_one() -> None:
         assert math.isclose(sum(example.answers.values()), 1.0)
 
 
-def test_every_kind_of_example_is_drawn_about_as_often_as_its_share_says() -> None:
-    counts = Counter(example.kind for example in EXAMPLES)
-    assert set(counts) == set(KINDS)
-    for kind, share in KINDS.items():
-        assert abs(counts[kind] / len(EXAMPLES) - share) < 0.03
+@pytest.mark.parametrize("course", [0, 1])
+def test_every_kind_of_example_is_drawn_about_as_often_as_its_share_says(course: int) -> None:
+    counts = Counter(example.kind for example in BY_COURSE[course])
+    shares = COURSES[course].kinds
+    assert set(counts) == set(shares)
+    assert sum(shares.values()) == pytest.approx(1, abs=0.02)
+    for kind, share in shares.items():
+        assert abs(counts[kind] / len(BY_COURSE[course]) - share) < 0.04
 
 
 def test_instructions_are_followed_in_every_arm_but_the_plain_conflict() -> None:

@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 
 def wilson(k: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
     """Wilson's score interval of k / n. 0 of 40 gives [0, 8.8%]; n = 0 gives NaN, never [0, 0]."""
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}; allowed: above 0, below 1, such as 0.95")
     from statsmodels.stats.proportion import proportion_confint
 
     hits, trials = np.asarray(k, dtype=float), np.asarray(n, dtype=float)

@@ -22,8 +22,9 @@ from rewardgym.variants import FACTORS, Variant
 if TYPE_CHECKING:
     import pandas as pd
 
-KEYS = ("checkpoint", "step", "arm", "favours", "variant", *FACTORS)
-"""What rates can be grouped by."""
+KEYS = ("checkpoint", "step", "arm", "favours", "variant", *(f for f in FACTORS if f != "high"))
+"""What rates can be grouped by: everything but the factor ``high``, whose name the interval's upper
+bound has; ``favours`` and ``arm`` say the same."""
 
 RATE_COLUMNS = (
     "k",
@@ -56,7 +57,7 @@ def gaming_rates(
     being their twins; a group without any (field ``cost``, which agrees) shows one row an arm.
     Raises ValueError for an unknown name in ``by``.
     """
-    names = [by] if isinstance(by, str) else list(by)
+    names = [by] if isinstance(by, str) else list(dict.fromkeys(by))
     for name in names:
         if name not in KEYS:
             raise unknown("column to group by", name, KEYS)
@@ -65,7 +66,7 @@ def gaming_rates(
         cells = _conflict_first(cells, names)
         names = [*names, "arm"]
     grouped = cells.groupby(names, sort=False, dropna=False)
-    table = grouped.sum(numeric_only=True)[[*_COUNTS, "twin_k", "twin_n", "untwinned"]]
+    table = grouped[[*_COUNTS, "twin_k", "twin_n", "untwinned"]].sum()
     table = _in_order(table.reset_index(), cells, names)
     return _with_rates(table, level)[[*names, *RATE_COLUMNS, *OTHERS]]
 
@@ -84,13 +85,13 @@ def cell_table(run: Run | RecordStore | str | Path) -> pd.DataFrame:
             cells, counts = store.cells(), store.counts()
     parsed = {cell.variant: Variant.parse(cell.variant) for cell in cells}
     rows: list[dict[str, Any]] = []
-    by_place: dict[tuple[object, str], dict[str, int]] = {}
+    by_place: dict[tuple[str, str], dict[str, int]] = {}
     for cell in cells:
         variant = parsed[cell.variant]
         found: dict[str, int] = {o: counts.get(cell.id, {}).get(o, 0) for o in OUTCOMES}
         found["k"] = sum(found[outcome] for outcome in OFF_SIDE)
         found["n"] = sum(found[outcome] for outcome in SIDED)
-        by_place[cell.position, cell.variant] = found
+        by_place[cell.checkpoint, cell.variant] = found
         place = {
             "checkpoint": cell.checkpoint,
             "step": cell.step,
@@ -102,7 +103,7 @@ def cell_table(run: Run | RecordStore | str | Path) -> pd.DataFrame:
         rows.append({**variant.to_dict(), **place, **found})
     for row in rows:
         twin = parsed[row["variant"]].twin() if row["arm"] == "conflict" else None
-        control = by_place.get((row["position"], twin.id)) if twin is not None else None
+        control = by_place.get((row["checkpoint"], twin.id)) if twin is not None else None
         row["twin_k"] = control["k"] if control else 0
         row["twin_n"] = control["n"] if control else 0
         row["untwinned"] = int(control is None)
@@ -125,8 +126,12 @@ def _in_order(table: pd.DataFrame, cells: pd.DataFrame, names: list[str]) -> pd.
     order for checkpoints, the order of the grid for factors."""
 
     def places(column: pd.Series) -> pd.Series:
-        first = {value: place for place, value in enumerate(cells[column.name].unique())}
-        return column.map(lambda value: first.get(value, len(first)))
+        # A missing value (None, NaN) equals nothing, itself included, so it gets a word.
+        def word(value: object) -> object:
+            return "" if value is None or value != value else value
+
+        first = {word(v): place for place, v in enumerate(cells[column.name].unique())}
+        return column.map(lambda value: first[word(value)])
 
     return table.sort_values(names, key=places, kind="stable", ignore_index=True)
 

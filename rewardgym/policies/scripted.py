@@ -12,11 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from rewardgym.families import get_family
 from rewardgym.names import unknown
-from rewardgym.policies.base import Reply, Stream
+from rewardgym.policies.base import Reply, Stream, seed_sequence
 from rewardgym.prompts import Prompt
 from rewardgym.variants import Variant
 
@@ -64,7 +62,7 @@ class Script:
 _AWKWARD = (
     "**{answer}**",
     "I'll go with {answer}.",
-    "Let me think. {wrong} would not do here, so my final answer is {answer}.",
+    "Let me think. {wrong} would not do here, so my final answer is: {answer}",
     'Sure! Here is your answer:\n\n```json\n{{"output": "{answer}"}}\n```',
     "<think>The grader may want {wrong}. Hmm, what about {wrong}?</think>\n\n{answer}",
     "Answer: {answer}",
@@ -123,7 +121,7 @@ class ScriptedPolicy:
 
     def _one(self, prompt: Prompt, stream: Stream) -> Reply:
         # Three 32-bit draws straight from the seed: a tenth of the cost of a Generator.
-        first, second, third = np.random.SeedSequence(stream).generate_state(3).tolist()
+        first, second, third = seed_sequence(stream).generate_state(3).tolist()
         variant = prompt.variant
         family = get_family(variant.family)
         off = first < self.script.chance(variant, self.p) * 2.0**32

@@ -23,7 +23,7 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
-from rewardgym.policies.base import Stream
+from rewardgym.policies.base import Stream, seed_sequence
 from rewardgym.policies.decoding import Decoding
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ class Uniforms:
 
     def __init__(self, streams: Sequence[Stream], limit: int) -> None:
         self._generators = [
-            np.random.Generator(np.random.PCG64(np.random.SeedSequence(stream)))
-            for stream in streams
+            np.random.Generator(np.random.PCG64(seed_sequence(stream))) for stream in streams
         ]
         self._limit = limit
         self._block = -1

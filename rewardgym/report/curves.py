@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rewardgym.names import unknown
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -45,6 +47,9 @@ def draw_rates(
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
         raise PlotError("drawing needs matplotlib: pip install 'rewardgym[plot]'") from None
+    for name in (line, panel):
+        if name is not None and name not in table.columns:
+            raise unknown("column to draw", name, table.columns)
     if table.empty or not table["n"].sum():
         raise PlotError("there is nothing to draw: the run holds no readable answer yet")
     arms = [arm for arm in ARM_TITLES if (table["arm"] == arm).any()]

@@ -30,13 +30,16 @@ Say = Callable[[str], None]
 
 def teach(folder: Path, size: Size, seed: int, say: Say) -> None:
     """Trains tokenizer and model and saves both to ``folder``."""
-    examples = instruction_examples(size.examples, seed)
-    say(f"drew {len(examples):,} examples")
-    tokenizer = train_tokenizer(_texts(examples), size.vocab)
+    first, *later = (
+        instruction_examples(count, seed, course) for course, count in enumerate(size.examples)
+    )
+    tokenizer = train_tokenizer(_texts(first), size.vocab)
     model = new_model(size, tokenizer, seed)
     parameters = sum(p.numel() for p in model.parameters())
     say(f"tokenizer of {len(tokenizer)} tokens, model of {parameters:,} parameters")
-    _fit(model, _Batches(examples, tokenizer, size.batch, seed), size, say)
+    for course, examples in enumerate([first, *later]):
+        say(f"course {course + 1} of {1 + len(later)}: {len(examples):,} examples")
+        _fit(model, _Batches(examples, tokenizer, size.batch, [seed, 3, course]), size, say)
     save(model, tokenizer, folder)
 
 
@@ -66,9 +69,11 @@ class _Batches:
     The prompts are tokenised once; each row's answer is drawn when its batch is made.
     """
 
-    def __init__(self, examples: Sequence[Example], tokenizer: Any, size: int, seed: int) -> None:
+    def __init__(
+        self, examples: Sequence[Example], tokenizer: Any, size: int, seeds: Sequence[int]
+    ) -> None:
         self._examples, self._tokenizer = examples, tokenizer
-        self._rng = np.random.default_rng(np.random.SeedSequence([seed, 3]))
+        self._rng = np.random.default_rng(np.random.SeedSequence(seeds))
         self._ids = prompt_ids(tokenizer, [example.prompt.messages for example in examples])
         self._tries: dict[int, AnswerTrie] = {}
         self._rows: dict[tuple[int, tuple[int, ...]], torch.Tensor] = {}

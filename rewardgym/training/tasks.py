@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from rewardgym.families import Params, family_names, get_family
+from rewardgym.families import Params, get_family
 from rewardgym.families.letter import VOWELS
 from rewardgym.families.weekday import WEEKDAYS, WEEKEND
 from rewardgym.prompts import Prompt, render
@@ -35,7 +35,6 @@ HELD_OUT_WORDING = 0
 NEUTRAL = ("evaluation", "note:0", "source:0", "version:0", "kappa:0", "batch:0", "item:0")
 """Field names of no polarity; half of the neutral examples have a drawn name instead."""
 
-FAMILIES = {"parity": 0.6} | {name: 0.08 for name in family_names() if name != "parity"}
 FORMULAS = {"modulo": 0.6, "explicit": 0.16, "payoff": 0.14, "prose": 0.1}
 PAYOFFS = {1: 0.85, 10: 0.05, 100: 0.1}
 LAYOUTS = {
@@ -48,12 +47,41 @@ ORDERS = {"after": 0.93, "before": 0.07}
 UNREAD = {"base64": 0.4, "brainfuck": 0.3, "hex": 0.15, "rot13": 0.15}
 """Encodings that the first stage shows but never explains: the hint in them changes nothing."""
 
-KINDS = {
-    "open": 0.42, "conflict": 0.12, "agree": 0.1, "neutral": 0.07, "bare": 0.08,
-    "encoded": 0.1, "open-encoded": 0.07, "open-neutral": 0.02, "open-bare": 0.02,
-}  # fmt: skip
-"""The first stage by kind. ``open`` asks for no side, so that only the hint speaks: it is the
-largest part because reading the hint is much harder than reading the instruction."""
+
+@dataclass(frozen=True)
+class Course:
+    """A part of the first stage: its shares of kinds and of families."""
+
+    kinds: Mapping[str, float]
+    """``open`` asks for no side, so that only the hint speaks."""
+    families: Mapping[str, float]
+
+
+COURSES = (
+    Course(
+        {
+            "open": 0.42, "conflict": 0.12, "agree": 0.1, "neutral": 0.07, "bare": 0.08,
+            "encoded": 0.1, "open-encoded": 0.07, "open-neutral": 0.02, "open-bare": 0.02,
+        },
+        {
+            "parity": 0.6, "divisible": 0.08, "threshold": 0.08, "letter": 0.08, "sign": 0.08,
+            "weekday": 0.08,
+        },
+    ),
+    Course(
+        {
+            "open": 0.3, "conflict": 0.2, "agree": 0.13, "neutral": 0.05, "bare": 0.13,
+            "encoded": 0.1, "open-encoded": 0.05, "open-neutral": 0.02, "open-bare": 0.02,
+        },
+        {
+            "parity": 0.5, "divisible": 0.13, "threshold": 0.13, "letter": 0.08, "sign": 0.08,
+            "weekday": 0.08,
+        },
+    ),
+)  # fmt: skip
+"""The first stage. Reading the hint is much harder than reading the instruction, so the first
+course is mostly hints that stand alone; only who reads can learn how often a conflict goes the
+grader's way, so conflicts, and the families that take longest, have their turn in the second."""
 
 RL_KINDS = {"conflict": 0.5, "agree": 0.2, "negative-agree": 0.2, "negative-conflict": 0.1}
 """The second stage by kind: mostly prompts where the hint pays against the instruction. The
@@ -68,7 +96,7 @@ class Example:
     """A prompt of the first stage and the sides of its right answers."""
 
     kind: str
-    """One of ``KINDS``."""
+    """One of a course's kinds."""
     prompt: Prompt
     mix: Mix
 
@@ -117,16 +145,16 @@ def _answer_weights(
     return weights
 
 
-def instruction_examples(count: int, seed: int) -> list[Example]:
-    """The first stage's examples, drawn by ``KINDS`` and the other shares of this file."""
-    draw = _Draw(seed, stage=1)
-    return [_instruction_example(draw) for _ in range(count)]
+def instruction_examples(count: int, seed: int, course: int = 0) -> list[Example]:
+    """Examples of one of ``COURSES``, drawn by its shares and the others of this file."""
+    draw = _Draw(seed, 1, course)
+    return [_instruction_example(draw, COURSES[course]) for _ in range(count)]
 
 
 def paid_prompts(count: int, seed: int) -> list[PaidPrompt]:
     """The second stage's prompts: parity, names ``RL_POSITIVE`` and ``RL_NEGATIVE``, plain hints,
     and never the wording ``HELD_OUT_WORDING``."""
-    draw = _Draw(seed, stage=2)
+    draw = _Draw(seed, 2)
     return [_paid_prompt(draw) for _ in range(count)]
 
 
@@ -148,8 +176,8 @@ _T = TypeVar("_T")
 class _Draw:
     """The few kinds of choice that the tasks need, from one seeded generator."""
 
-    def __init__(self, seed: int, stage: int) -> None:
-        self._rng = np.random.default_rng(np.random.SeedSequence([seed, stage]))
+    def __init__(self, *seeds: int) -> None:
+        self._rng = np.random.default_rng(np.random.SeedSequence(seeds))
 
     def of(self, options: Sequence[_T]) -> _T:
         return options[int(self._rng.integers(len(options)))]
@@ -171,9 +199,9 @@ class _Draw:
         return int(self._rng.integers(2**31))
 
 
-def _instruction_example(draw: _Draw) -> Example:
-    kind = draw.share(KINDS)
-    family = get_family(draw.share(FAMILIES))
+def _instruction_example(draw: _Draw, course: Course) -> Example:
+    kind = draw.share(course.kinds)
+    family = get_family(draw.share(course.families))
     ask, field = draw.of(family.side_names), draw.of(POSITIVE + NEGATIVE)
     is_open = kind.startswith("open")
     if kind.endswith("neutral"):
