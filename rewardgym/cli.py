@@ -157,9 +157,10 @@ def sweep(
     extend: Annotated[bool, typer.Option(help="Add variants, policies or n to a run.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
 ) -> None:
+    from rewardgym.plans import make_plan
     from rewardgym.policies.decoding import Decoding
     from rewardgym.report.plans import plan_text
-    from rewardgym.sweeps import make_plan, run_plan
+    from rewardgym.sweeps import run_plan
 
     sources = [*(checkpoints or []), *(policy or [])]
     if not sources:

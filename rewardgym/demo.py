@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 from rewardgym.metrics.rates import gaming_rates
+from rewardgym.plans import make_plan
 from rewardgym.policies.decoding import Decoding
 from rewardgym.report.curves import draw_rates
 from rewardgym.report.tables import print_table, series_table
-from rewardgym.sweeps import make_plan, run_plan
+from rewardgym.sweeps import run_plan
 from rewardgym.variants import Variant, grid
 
 FIELDS = ("reward", "score", "points", "cost", "loss")

@@ -1,8 +1,8 @@
-"""Sweeps: checkpoints x variants x n, planned, run and resumed.
+"""Sweeps: a plan carried out, or what is left of it.
 
-In: policies or checkpoints, variants, n and a seed. Out: a :class:`Run`, a folder with one SQLite
-file. A plan knows each rollout's key and random stream before anything is loaded, so a run that
-was killed goes on where it stopped and ends in the same table as one that was not.
+In: a plan and a folder. Out: a :class:`Run`, a folder with one SQLite file. A run that was killed
+goes on where it stopped and ends in the same table as one that was not; a plan that differs from
+the one that made the run is refused, with the difference named.
 (The file is not called sweep.py because ``rewardgym.sweep`` is the function: a module of that
 name would take its place in the package as soon as somebody imports it.)
 """
@@ -10,82 +10,26 @@ name would take its place in the package as soon as somebody imports it.)
 from __future__ import annotations
 
 import datetime
-import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rewardgym.answers import read_answer
-from rewardgym.checkpoints import Checkpoint, find_checkpoints, fingerprint
 from rewardgym.outcomes import Outcome
+from rewardgym.plans import Entry, Plan, PolicySource, SweepError, cell_stream, make_plan
 from rewardgym.policies.base import Policy, Reply, Stream
 from rewardgym.policies.decoding import Decoding
-from rewardgym.policies.scripted import ScriptedPolicy
 from rewardgym.progress import Progress, make_progress
-from rewardgym.prompts import Prompt, render
+from rewardgym.prompts import Prompt
 from rewardgym.records import Record, RecordStore, Run
 from rewardgym.variants import Variant
 
 CHUNK = 2048
 """Rollouts a transaction, unless the policy asks for another number with an attribute ``chunk``."""
-
-_PROMPT_DRAW = 0x70726F6D
-"""Keeps the streams that draw prompts apart from those that draw replies."""
-
-PolicySource = str | Path | Policy | Checkpoint
-
-
-class SweepError(ValueError):
-    """A sweep that cannot be run as asked: one line with the cause and what to do."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One policy of a plan, not loaded yet."""
-
-    name: str
-    step: int | None
-    description: Mapping[str, Any]
-    """Stored with every cell: model reference and all decoding settings."""
-    identity: Mapping[str, Any]
-    """The part of the description that stays the same where the files are moved."""
-    load: Callable[[Policy | None], Policy]
-    """Makes the policy; gets an earlier one whose base model it may share."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a sweep is going to do."""
-
-    entries: tuple[Entry, ...]
-    variants: tuple[Variant, ...]
-    n: int
-    seed: int
-    _prompts: dict[tuple[Variant, int], Prompt] = field(default_factory=dict, repr=False)
-
-    @property
-    def rollouts(self) -> int:
-        return len(self.entries) * len(self.variants) * self.n
-
-    def config(self) -> dict[str, Any]:
-        """What must be the same for a run to go on."""
-        return {
-            "seed": self.seed,
-            "n": self.n,
-            "variants": [variant.id for variant in self.variants],
-            "policies": [dict(entry.identity) for entry in self.entries],
-        }
-
-    def prompt(self, variant: Variant, index: int) -> Prompt:
-        """The prompt of a rollout. The draw is the same for every cell, so that twins and
-        checkpoints are compared on the same prompts."""
-        if not variant.is_open:
-            return render(variant)
-        return render(variant, (self.seed, _PROMPT_DRAW, index))
 
 
 def sweep(
@@ -127,86 +71,6 @@ def run_plan(
         with make_progress(progress, plan.rollouts) as bar:
             _execute(store, plan, bar)
     return Run(out)
-
-
-def make_plan(
-    policy: PolicySource | Sequence[PolicySource],
-    variants: Variant | Iterable[Variant],
-    *,
-    n: int = 50,
-    seed: int = 0,
-    twins: bool = True,
-    decoding: Decoding | None = None,
-    device: str | None = None,
-    dtype: str | None = None,
-) -> Plan:
-    """The plan of a sweep, with every argument and every checkpoint checked, nothing loaded."""
-    if n < 1:
-        raise SweepError(f"n is {n}; ask for at least 1 rollout a cell")
-    if seed < 0:
-        raise SweepError(f"seed is {seed}; allowed: 0 or more")
-    asked = _with_twins([variants] if isinstance(variants, Variant) else list(variants), twins)
-    if not asked:
-        raise SweepError("no variants given; rewardgym.grid(...) makes them")
-    one = isinstance(policy, str | Path | Checkpoint | Policy)
-    sources: Sequence[Any] = [policy] if one else list(policy)  # type: ignore[arg-type]
-    settings = decoding if decoding is not None else Decoding()
-    entries = [e for source in sources for e in _entries(source, settings, device, dtype)]
-    if not entries:
-        raise SweepError("no policies given; name a checkpoint, or 'scripted:obey'")
-    names = [entry.name for entry in entries]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise SweepError(f"two policies are called {twice!r}; give each its own name")
-    return Plan(tuple(entries), tuple(asked), n, seed)
-
-
-def _with_twins(variants: list[Variant], twins: bool) -> list[Variant]:
-    found: dict[Variant, None] = {}
-    for variant in variants:
-        found[variant] = None
-        twin = variant.twin() if twins else None
-        if twin is not None:
-            found[twin] = None
-    return list(found)
-
-
-def _entries(
-    source: PolicySource, decoding: Decoding, device: str | None, dtype: str | None
-) -> list[Entry]:
-    if isinstance(source, str) and source.startswith("scripted:"):
-        source = ScriptedPolicy(source.removeprefix("scripted:"))
-    if isinstance(source, str | Path | Checkpoint):
-        found = find_checkpoints(source)
-        return [_checkpoint_entry(one, decoding, device, dtype) for one in found]
-    policy = source
-    description = policy.describe()
-    return [Entry(policy.name, None, description, description, lambda host: policy)]
-
-
-def _checkpoint_entry(
-    checkpoint: Checkpoint, decoding: Decoding, device: str | None, dtype: str | None
-) -> Entry:
-    identity = {
-        "policy": "transformers",
-        "checkpoint": checkpoint.name,
-        "kind": checkpoint.kind,
-        "revision": checkpoint.revision,
-        "fingerprint": fingerprint(checkpoint),
-        "dtype": dtype or "auto",
-        **decoding.describe(),
-    }
-    description = {**identity, "reference": checkpoint.reference, "base": checkpoint.base}
-
-    def load(host: Policy | None) -> Policy:
-        from rewardgym.policies.transformers import TransformersPolicy
-
-        share = host if isinstance(host, TransformersPolicy) else None
-        return TransformersPolicy(
-            checkpoint, decoding=decoding, device=device, dtype=dtype, share=share
-        )
-
-    return Entry(checkpoint.name, checkpoint.step, description, identity, load)
 
 
 # Resuming
@@ -303,13 +167,6 @@ def _cell(store: RecordStore, entry: Entry, position: int, variant: Variant) -> 
     return store.add_cell(
         key, entry.name, entry.step, position, variant.id, dict(entry.description)
     )
-
-
-def cell_stream(entry: Entry, variant: Variant) -> int:
-    """The cell's part of the random streams: a hash of its names, so that a rollout's stream does
-    not change when the grid grows or the folder moves."""
-    packed = json.dumps([entry.name, variant.id]).encode()
-    return int.from_bytes(hashlib.sha256(packed).digest()[:8], "little")
 
 
 def _tasks(

@@ -19,6 +19,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("demo",),
     ("report", "sweeps", "training", "testing", "registration"),
+    ("plans",),
     ("metrics", "policies", "exact", "rewardgym_envs"),
     ("records", "prompts", "answers", "reading", "checkpoints", "progress", "organisms"),
     ("variants", "presets", "cli_factors"),

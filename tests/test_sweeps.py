@@ -13,11 +13,12 @@ import pytest
 import rewardgym
 from rewardgym import Reply, Run, ScriptedPolicy, Variant, grid, sweep
 from rewardgym.checkpoints import CheckpointError
+from rewardgym.plans import Plan, SweepError, make_plan
 from rewardgym.policies.base import Stream
 from rewardgym.policies.decoding import Decoding
 from rewardgym.prompts import Prompt
 from rewardgym.records import StoreError
-from rewardgym.sweeps import Plan, SweepError, make_plan, run_plan
+from rewardgym.sweeps import run_plan
 
 GAME = "scripted:game(0.5)"
 KEPT = ("checkpoint", "variant", "idx", "prompt_sha256", "reply", "finish", "answer", "outcome")

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rewardgym.sweeps import Plan
+    from rewardgym.plans import Plan
 
 
 def plan_text(plan: Plan) -> str:
