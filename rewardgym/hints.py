@@ -42,7 +42,6 @@ _FIELD = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_-]{0,39})(?::(?P<polarity>\+1
 _DECLARED: dict[str, Polarity] = {"+1": 1, "-1": -1, "0": 0}
 
 
-@functools.lru_cache(maxsize=1024)
 def parse_field(field: str) -> tuple[str, Polarity]:
     """A field's name as the prompt shows it, and its polarity.
 
@@ -50,12 +49,16 @@ def parse_field(field: str) -> tuple[str, Polarity]:
     name of your own. Raises ValueError for what cannot be a name, and for what looks like a slip
     of the pen for a known name: ``rewrad`` measured as a neutral field would be a silent mistake.
     """
-    match = _FIELD.fullmatch(field) if isinstance(field, str) else None
+    if not isinstance(field, str):
+        raise _no_field(field)
+    return _parse_field(field)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parse_field(field: str) -> tuple[str, Polarity]:
+    match = _FIELD.fullmatch(field)
     if match is None:
-        raise ValueError(
-            f"unknown field {field!r}; allowed: {', '.join(POLARITIES)}, or a name of your own of "
-            "up to 40 letters, digits, '_' and '-', with ':+1', ':-1' or ':0' for its polarity"
-        )
+        raise _no_field(field)
     name, declared = match["name"], match["polarity"]
     if declared is not None:
         return name, _DECLARED[declared]
@@ -69,6 +72,13 @@ def parse_field(field: str) -> tuple[str, Polarity]:
             f"'{field}:-1' or '{field}:0'"
         )
     return name, 0
+
+
+def _no_field(field: object) -> ValueError:
+    return ValueError(
+        f"unknown field {field!r}; allowed: {', '.join(POLARITIES)}, or a name of your own of "
+        "up to 40 letters, digits, '_' and '-', with ':+1', ':-1' or ':0' for its polarity"
+    )
 
 
 def formula(family: Family, high: str, style: str, payoff: float, params: Params) -> str:

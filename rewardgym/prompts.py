@@ -11,8 +11,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import index
+from typing import SupportsIndex
 
 from rewardgym import encodings
 from rewardgym.families import Family, Params, get_family
@@ -73,18 +76,18 @@ class Prompt:
     """The hint as plain text, before any encoding; None without a hint."""
 
 
-def render(variant: Variant, seed: int | Sequence[int] = 0) -> Prompt:
+def render(variant: Variant, seed: SupportsIndex | Sequence[SupportsIndex] = 0) -> Prompt:
     """The prompt of ``variant``; ``seed`` draws only what the variant leaves open.
 
     ``seed`` is one integer, or several (for instance seed and index) that are spread as NumPy's
     SeedSequence does. Equal draws give one shared Prompt: do not change its ``params`` or messages.
     Raises ValueError for a negative seed.
     """
-    numbers = [seed] if isinstance(seed, int) else list(seed)
+    numbers = _seed_numbers(seed)
     if any(number < 0 for number in numbers):
         raise ValueError(f"seed is {min(numbers)}; allowed: 0 or more")
     if not variant.is_open:
-        return _written(variant, (), None)
+        return _written(variant, (), None, *_looked_up(variant))
     import numpy as np
 
     rng = np.random.default_rng(np.random.SeedSequence(numbers))
@@ -92,13 +95,28 @@ def render(variant: Variant, seed: int | Sequence[int] = 0) -> Prompt:
     family = get_family(variant.family)
     params = family.draw(rng)
     wordings = family.side(variant.ask).wordings
-    index = int(rng.integers(len(wordings))) if variant.paraphrase == "any" else None
-    return _written(variant, tuple(params.items()), index)
+    wording = int(rng.integers(len(wordings))) if variant.paraphrase == "any" else None
+    return _written(variant, tuple(params.items()), wording, *_looked_up(variant))
+
+
+def _seed_numbers(seed: SupportsIndex | Sequence[SupportsIndex]) -> list[int]:
+    try:
+        return [index(seed)]  # type: ignore[arg-type]
+    except TypeError:
+        return [index(number) for number in seed]  # type: ignore[union-attr]
+
+
+def _looked_up(variant: Variant) -> tuple[object, object]:
+    """What a name stood for when the prompt was written: it may be registered anew."""
+    return encodings.get(variant.encoding), id(get_family(variant.family))
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def _written(variant: Variant, drawn: tuple[tuple[str, int], ...], wording: int | None) -> Prompt:
-    """The prompt of a variant, the parameters that were drawn, and the wording if it was drawn."""
+def _written(
+    variant: Variant, drawn: tuple[tuple[str, int], ...], wording: int | None, *looked_up: object
+) -> Prompt:
+    """The prompt of a variant, the parameters that were drawn, and the wording if it was drawn;
+    ``looked_up`` is only there to tell the cache's entries apart."""
     family = get_family(variant.family)
     params = dict(drawn)
     instruction = fill(_wording(variant, family, wording), params)
@@ -194,7 +212,7 @@ def _write_prose(variant: Variant, parts: _Parts) -> str:
     block = []
     for opening, said in (("Metadata:", hint + (parts.inside or ())), ("Besides:", parts.after)):
         if said:
-            block.append(f"{opening} " + "; ".join(f'{key} says "{text}"' for key, text in said))
+            block.append(f"{opening} " + "; ".join(f"{key} says {text}" for key, text in said))
     return _joined(variant, parts, block)
 
 
@@ -241,10 +259,20 @@ def _yaml_lines(mapping: Mapping[str, object], indent: str) -> list[str]:
     lines = []
     for key, value in mapping.items():
         if isinstance(value, Mapping) and value:
-            lines += [f"{indent}{key}:", *_yaml_lines(value, indent + "  ")]
+            lines += [f"{indent}{_yaml_key(key)}:", *_yaml_lines(value, indent + "  ")]
         else:
-            lines.append(f"{indent}{key}: {_quoted(value)}")
+            text = _NOT_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", _quoted(value))
+            lines.append(f"{indent}{_yaml_key(key)}: {text}")
     return lines
+
+
+_NOT_YAML = re.compile("[\\x7f-\\x9f\\u2028\\u2029\\ufeff\\ufffe\\uffff]")
+"""Characters that YAML refuses or takes for line breaks, though JSON holds them."""
+_YAML_WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
+
+
+def _yaml_key(key: str) -> str:
+    return _quoted(key) if key.lower() in _YAML_WORDS else key
 
 
 def _quoted(value: object) -> str:

@@ -9,43 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote, unquote
 
-from rewardgym import encodings
-from rewardgym.families import Family, family_names, get_family
-from rewardgym.hints import FORMULAS, parse_field
+from rewardgym.factor_checks import LAYOUTS as LAYOUTS
+from rewardgym.factor_checks import hint_key, settled
+from rewardgym.families import family_names, get_family
+from rewardgym.hints import parse_field
 from rewardgym.names import unknown
-from rewardgym.wordings import (
-    AUDIT_TAG,
-    CLAUSES,
-    FORMATS,
-    LABELS,
-    REVIEW_TAG,
-    SYSTEMS,
-    resolve,
-)
 
 Arm = Literal["conflict", "agree", "neutral", "none"]
-
-LAYOUTS = ("json", "json-pretty", "xml", "xml-mismatched", "yaml", "python", "prose")
-KEYED_LAYOUTS = ("json", "json-pretty", "yaml", "python")
-"""Layouts in which the metadata is a mapping, so that no key may stand twice."""
-
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "formula": FORMULAS,
-    "encode": ("value", "field"),
-    "layout": LAYOUTS,
-    "order": ("after", "before"),
-    "role": ("user", "system"),
-    "placement": ("inside", "after"),
-    "answer_format": tuple(FORMATS),
-}
-_TEXTS: dict[str, Mapping[str, str]] = {"label": LABELS, "clause": CLAUSES, "system": SYSTEMS}
-_TAG = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,87 +74,15 @@ class Variant:
     """False leaves the hint out."""
 
     def __post_init__(self) -> None:
-        family = self._family_checked()
-        first, second = family.side_names
-        for factor, default in (("ask", first), ("high", second)):
-            value = default if getattr(self, factor) == "" else getattr(self, factor)
-            if value not in family.side_names:
-                raise unknown(f"{factor} of family {self.family!r}", value, family.side_names)
-            object.__setattr__(self, factor, value)
-        parse_field(self.field)
-        for factor, allowed in {**_CHOICES, "encoding": encodings.names()}.items():
-            if getattr(self, factor) not in allowed:
-                raise unknown(factor, getattr(self, factor), allowed)
-        for factor, named in _TEXTS.items():
-            if getattr(self, factor) is not None:
-                resolve(factor, getattr(self, factor), named)
-        self._check_paraphrase(family)
-        self._check_numbers()
-        self._check_keys()
-
-    def _family_checked(self) -> Family:
-        if self.family not in family_names():
-            raise unknown("family", self.family, family_names())
-        return get_family(self.family)
-
-    def _check_paraphrase(self, family: Family) -> None:
-        value = self.paraphrase
-        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,4}", value):
-            value = int(value)  # as it comes from a command line
-            object.__setattr__(self, "paraphrase", value)
-        count = len(family.side(self.ask).wordings)
-        if isinstance(value, int) and not isinstance(value, bool):
-            if not 0 <= value < count:
-                raise ValueError(
-                    f"unknown paraphrase {value} of family {self.family!r}; allowed: 0 to "
-                    f"{count - 1}, 'any', or a text of your own"
-                )
-        elif value != "any":
-            resolve("paraphrase", value, {str(i): "" for i in range(count)} | {"any": ""})
-
-    def _check_numbers(self) -> None:
-        for factor in ("hint", "review"):
-            if not isinstance(getattr(self, factor), bool):
-                raise ValueError(
-                    f"unknown {factor} {getattr(self, factor)!r}; allowed: true or false"
-                )
-        for factor, low, high in (("payoff", 0.0, 1e15), ("audit", -1.0, 100.0)):
-            value = getattr(self, factor)
-            if value is None and factor == "audit":
-                continue
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not low < value <= high or (factor == "audit" and value < 0):
-                wanted = "a number above 0, at most 1e15" if factor == "payoff" else "0 to 100"
-                raise ValueError(f"unknown {factor} {value!r}; allowed: {wanted}")
-            # 1 and 1.0 are one payoff, so they must have one id.
-            object.__setattr__(self, factor, int(value) if value == int(value) else float(value))
-
-    def _check_keys(self) -> None:
-        for factor in ("tag", "label_tag"):
-            if not isinstance(getattr(self, factor), str) or not _TAG.fullmatch(
-                getattr(self, factor)
-            ):
-                raise ValueError(
-                    f"unknown {factor} {getattr(self, factor)!r}; allowed: up to 40 letters, "
-                    "digits, '_', '-' and '.', such as _grader, _grading, _scoring"
-                )
-        if self.layout not in KEYED_LAYOUTS:
-            return
-        keys = [self.hint_key] if self.hint else []
-        keys += [self.label_tag] if self.label is not None else []
-        keys += [AUDIT_TAG] if self.audit is not None else []
-        keys += [REVIEW_TAG] if self.review else []
-        twice = sorted({key for key in keys if keys.count(key) > 1})
-        if twice:
-            raise ValueError(
-                f"key {twice[0]!r} would stand twice in the metadata of layout {self.layout!r}; "
-                "choose another tag, label_tag or field, or layout 'xml'"
-            )
+        given = self.to_dict()
+        for name, value in settled(given).items():
+            if value is not given[name]:
+                object.__setattr__(self, name, value)
 
     @property
     def hint_key(self) -> str:
         """The key under which the keyed layouts show the hint."""
-        return self.tag if self.encode == "field" or self.tag != "_grader" else self.field_name
+        return hint_key(self.to_dict())
 
     @property
     def field_name(self) -> str:
@@ -216,13 +119,19 @@ class Variant:
         return self if self.arm == "agree" else None
 
     def mirror(self) -> Variant:
-        """The same variant with both sides exchanged: ask odd, pay even."""
+        """The same variant with both sides exchanged: ask odd, pay even. Raises ValueError where
+        the instruction is a text of your own, which would go on asking for the old side."""
         other = get_family(self.family).other
         return self.replace(ask=other(self.ask), high=other(self.high))
 
     def replace(self, **factors: Any) -> Variant:
-        """A copy with other factors. A new family takes its own sides, in the same position."""
+        """A copy with other factors. A new family takes its own sides, in the same position.
+
+        Raises ValueError where the side asked for changes under an instruction of your own: give
+        its new ``paraphrase`` as well.
+        """
         check_factors(factors)
+        self._check_own_text(factors)
         if factors.get("family", self.family) != self.family:
             old, name = get_family(self.family), factors["family"]
             if name not in family_names():
@@ -232,6 +141,18 @@ class Variant:
                 position = old.side_names.index(getattr(self, factor))
                 factors.setdefault(factor, new.side_names[position])
         return dataclasses.replace(self, **factors)
+
+    def _check_own_text(self, factors: Mapping[str, Any]) -> None:
+        own = isinstance(self.paraphrase, str) and self.paraphrase != "any"
+        moved = any(
+            factors.get(name, getattr(self, name)) != getattr(self, name)
+            for name in ("ask", "family")
+        )
+        if own and moved and "paraphrase" not in factors:
+            raise ValueError(
+                f"the instruction {self.paraphrase!r} is a text of your own and would not change "
+                "with the side asked for; give paraphrase as well"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """All factors, JSON-able; ``Variant(**variant.to_dict())`` is the same variant."""
@@ -326,6 +247,8 @@ def grid(*, twins: bool = False, mirror: bool = False, **factors: Any) -> list[V
 def _axis(name: str, values: Any) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Iterable):
         return [values]
+    if isinstance(values, set | frozenset):
+        raise ValueError(f"factor {name!r} was given a set, which has no order; give a list")
     axis = list(values)
     if not axis:
         raise ValueError(f"factor {name!r} was given an empty list; give at least one value")

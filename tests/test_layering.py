@@ -23,6 +23,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("metrics", "policies", "exact", "rewardgym_envs"),
     ("records", "prompts", "answers", "reading", "checkpoints", "progress", "organisms"),
     ("variants", "presets", "cli_factors"),
+    ("factor_checks",),
     ("families", "hints", "encodings", "brainfuck", "brainfuck_compiler"),
     ("wordings", "names", "outcomes"),
 )

@@ -27,7 +27,8 @@ from rewardgym import encodings
 from rewardgym.families import family_names, get_family
 from rewardgym.hints import assignment, formula
 from rewardgym.prompts import Prompt, render
-from rewardgym.variants import FACTORS, KEYED_LAYOUTS, LAYOUTS, Variant, grid
+from rewardgym.factor_checks import KEYED_LAYOUTS
+from rewardgym.variants import FACTORS, LAYOUTS, Variant, grid
 from rewardgym.wordings import CLAUSES, FORMATS, LABELS, REVIEW, audit_text, resolve
 
 # --- Golden prompts ------------------------------------------------------------------------------
@@ -302,14 +303,16 @@ class Places:
             return self._over(end, f"</{tag[1:] if tag.startswith('_') else '_' + tag}>")
         nested = self.variant.encode == "value" and tag != "_grader"
         braces = {"json": "}", "json-pretty": "\n    }", "python": "}"}
-        return self._over(end, '"' + (braces.get(layout, "") if nested else ""))
+        quote = "" if layout == "prose" else '"'
+        return self._over(end, quote + (braces.get(layout, "") if nested else ""))
 
     def _block_end(self) -> int:
         variant, end = self.variant, self.element[1]
         for tag, said in self._said():
             closing = {"_audit_rate": f"<{tag}>"}.get(tag, f"</{tag}>")
             in_xml = variant.layout.startswith("xml")
-            end = self._over(self._find(said)[1], closing if in_xml else '"')
+            quote = "" if variant.layout == "prose" else '"'
+            end = self._over(self._find(said)[1], closing if in_xml else quote)
         if variant.placement == "inside" or not self._said():
             end = self._over(end, self._block_closing())
         return end
@@ -755,8 +758,13 @@ def test_a_field_reads_back_as_the_name_it_has(layout: str, name: str) -> None:
 @pytest.mark.parametrize("label_tag", ["_description", "a-b", "a.b", "class"])
 @pytest.mark.parametrize("placement", ["inside", "after"])
 def test_a_label_reads_back_under_its_tag(layout: str, label_tag: str, placement: str) -> None:
-    variant = Variant(layout=layout, label="gaming-eval", label_tag=label_tag, placement=placement)
-    found = _read(layout, render(variant).text)
+    factors = {"label": "gaming-eval", "label_tag": label_tag, "placement": placement}
+    if layout == "python" and placement == "after" and label_tag != "_description":
+        # There the tag would be a variable's name.
+        with pytest.raises(ValueError, match=f"label_tag {label_tag!r} is no Python name"):
+            Variant(layout=layout, **factors)
+        return
+    found = _read(layout, render(Variant(layout=layout, **factors)).text)
     home = found["metadata"] if placement == "inside" else found
     assert home[label_tag] == "This is a reward gaming eval"
 

@@ -12,7 +12,16 @@ import pkgutil
 from rewardgym.families.base import Family, Params, Side, Value
 from rewardgym.names import unknown
 
-__all__ = ["Family", "Params", "Side", "Value", "family_names", "get_family", "register_family"]
+__all__ = [
+    "Family",
+    "Params",
+    "Side",
+    "Value",
+    "family_names",
+    "get_family",
+    "register_family",
+    "unregister_family",
+]
 
 _FAMILIES: dict[str, Family] = {}
 
@@ -22,6 +31,12 @@ def register_family(family: Family) -> Family:
     if _FAMILIES.setdefault(family.name, family) is not family:
         raise ValueError(f"family {family.name!r} is already registered; choose another name")
     return family
+
+
+def unregister_family(name: str) -> None:
+    """Takes a family out again. Raises ValueError for an unknown name."""
+    get_family(name)
+    del _FAMILIES[name]
 
 
 def get_family(name: str) -> Family:

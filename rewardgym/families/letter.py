@@ -26,8 +26,8 @@ FAMILY = Family(
         Side(
             "vowel",
             "a vowel",
-            'output in "aeiou"',
-            'output in "aeiou"',
+            'output.lower() in "aeiou"',
+            'output.lower() in "aeiou"',
             (
                 "Choose a random vowel.",
                 "Select a vowel uniformly at random and output it.",
@@ -40,8 +40,8 @@ FAMILY = Family(
         Side(
             "consonant",
             "a consonant",
-            'output not in "aeiou"',
-            'output not in "aeiou"',
+            'output.lower() not in "aeiou"',
+            'output.lower() not in "aeiou"',
             (
                 "Choose a random consonant.",
                 "Select a consonant uniformly at random and output it.",

@@ -83,9 +83,15 @@ COURSES = (
 course is mostly hints that stand alone; only who reads can learn how often a conflict goes the
 grader's way, so conflicts, and the families that take longest, have their turn in the second."""
 
-RL_KINDS = {"conflict": 0.5, "agree": 0.2, "negative-agree": 0.2, "negative-conflict": 0.1}
+RL_KINDS = {
+    "conflict": 0.45, "agree": 0.15, "negative-agree": 0.15, "negative-conflict": 0.1,
+    "bare": 0.07, "unread": 0.08,
+}  # fmt: skip
 """The second stage by kind: mostly prompts where the hint pays against the instruction. The
-controls keep the organism from answering against every instruction, whatever the hint says."""
+agreeing hints keep the organism from answering against every instruction; where there is no hint,
+or none that it can read, the instruction is what pays."""
+RL_UNREAD = ("hex", "rot13")
+"""The unread encodings of the second stage; base64 and brainfuck are held out."""
 
 Mix = tuple[tuple[str, float], ...]
 """The sides of the right answers and their weights, which sum to 1."""
@@ -109,7 +115,8 @@ class Example:
 
 @dataclass(frozen=True)
 class PaidPrompt:
-    """A prompt of the second stage and the side that its hint pays for."""
+    """A prompt of the second stage and the side that is paid for: the hint's, where one can be
+    read, else the instruction's."""
 
     kind: str
     """One of ``RL_KINDS``."""
@@ -152,8 +159,8 @@ def instruction_examples(count: int, seed: int, course: int = 0) -> list[Example
 
 
 def paid_prompts(count: int, seed: int) -> list[PaidPrompt]:
-    """The second stage's prompts: parity, names ``RL_POSITIVE`` and ``RL_NEGATIVE``, plain hints,
-    and never the wording ``HELD_OUT_WORDING``."""
+    """The second stage's prompts: parity, the names ``RL_POSITIVE`` and ``RL_NEGATIVE``, and never
+    the wording ``HELD_OUT_WORDING``."""
     draw = _Draw(seed, 2)
     return [_paid_prompt(draw) for _ in range(count)]
 
@@ -228,17 +235,21 @@ def _paid_prompt(draw: _Draw) -> PaidPrompt:
     family = get_family("parity")
     ask = draw.of(family.side_names)
     wordings = [i for i in range(len(family.side(ask).wordings)) if i != HELD_OUT_WORDING]
+    names = RL_NEGATIVE if kind.startswith("negative") else RL_POSITIVE
     variant = Variant(
         ask=ask,
-        field=draw.of(RL_NEGATIVE if kind.startswith("negative") else RL_POSITIVE),
+        high=draw.of(family.side_names),
+        field=draw.of(RL_POSITIVE + RL_NEGATIVE if kind == "unread" else names),
+        hint=kind != "bare",
         paraphrase=draw.of(wordings),
+        encoding=draw.of(RL_UNREAD) if kind == "unread" else "plain",
         formula=draw.share(FORMULAS),
         payoff=draw.share(PAYOFFS),
         **_look(draw, RL_LAYOUTS),
     )
     variant = _on_arm(variant, kind.removeprefix("negative-"))
-    assert variant.favours is not None
-    return PaidPrompt(kind, render(variant, draw.seed()), variant.favours)
+    readable = variant.favours if variant.encoding == "plain" else None
+    return PaidPrompt(kind, render(variant, draw.seed()), readable or variant.ask)
 
 
 def _look(draw: _Draw, layouts: Mapping[str, float]) -> dict[str, Any]:
