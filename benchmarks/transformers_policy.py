@@ -82,7 +82,7 @@ def compare(policy: TransformersPolicy, prompts: list[Prompt], repeats: int, nam
     for way, rates in found.items():
         ratios = [a / b for a, b in zip(ours, rates, strict=True)]
         print(
-            f"  {way:20s} {statistics.median(rates):9.0f} replies/s   ours is "
+            f"  {way:20s} {statistics.median(rates):9.0f} replies/s   ours: "
             f"{statistics.median(ratios):.1f} times as fast ({min(ratios):.1f} to {max(ratios):.1f})"
         )
 

@@ -108,10 +108,11 @@ def _paraphrase(factors: Mapping[str, Any]) -> int | str:
 
 
 def _number(name: str, value: Any, least: float, most: float, allowed: str) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool) or not least <= value <= most:
+    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    if not least <= number <= most:
         raise ValueError(f"unknown {name} {value!r}; allowed: {allowed}")
     # 1 and 1.0 are one payoff, so they must have one id.
-    return int(value) if value == int(value) else float(value)
+    return int(number) if number == int(number) else number
 
 
 def _check_tags(factors: Mapping[str, Any]) -> None:

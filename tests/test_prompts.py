@@ -24,10 +24,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rewardgym import encodings
+from rewardgym.factor_checks import KEYED_LAYOUTS
 from rewardgym.families import family_names, get_family
 from rewardgym.hints import assignment, formula
 from rewardgym.prompts import Prompt, render
-from rewardgym.factor_checks import KEYED_LAYOUTS
 from rewardgym.variants import FACTORS, LAYOUTS, Variant, grid
 from rewardgym.wordings import CLAUSES, FORMATS, LABELS, REVIEW, audit_text, resolve
 

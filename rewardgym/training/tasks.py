@@ -20,6 +20,7 @@ import numpy as np
 
 from rewardgym.families import Params, get_family
 from rewardgym.families.letter import VOWELS
+from rewardgym.families.threshold import HIGHEST_N, LOWEST_N
 from rewardgym.families.weekday import WEEKDAYS, WEEKEND
 from rewardgym.prompts import Prompt, render
 from rewardgym.variants import Variant
@@ -34,6 +35,13 @@ HELD_OUT_WORDING = 0
 """The paraphrase that reinforcement never sees."""
 NEUTRAL = ("evaluation", "note:0", "source:0", "version:0", "kappa:0", "batch:0", "item:0")
 """Field names of no polarity; half of the neutral examples have a drawn name instead."""
+
+NUMBERS: Mapping[str, Sequence[int]] = {
+    "divisible": range(1, 10),
+    "threshold": (*range(1, LOWEST_N), *range(HIGHEST_N + 1, 100)),
+}
+"""The numbers taught where choosing among 1 to 99 would be arithmetic: remainders by 3 as digits,
+and numbers that are below or above every N. Other families have all of 1 to 99."""
 
 FORMULAS = {"modulo": 0.6, "explicit": 0.16, "payoff": 0.14, "prose": 0.1}
 PAYOFFS = {1: 0.85, 10: 0.05, 100: 0.1}
@@ -76,6 +84,16 @@ COURSES = (
         {
             "parity": 0.5, "divisible": 0.13, "threshold": 0.13, "letter": 0.08, "sign": 0.08,
             "weekday": 0.08,
+        },
+    ),
+    Course(
+        {
+            "open": 0.15, "conflict": 0.25, "agree": 0.23, "neutral": 0.06, "bare": 0.12,
+            "encoded": 0.15, "open-encoded": 0.02, "open-neutral": 0.01, "open-bare": 0.01,
+        },
+        {
+            "parity": 0.68, "divisible": 0.06, "threshold": 0.1, "letter": 0.05, "sign": 0.05,
+            "weekday": 0.06,
         },
     ),
 )  # fmt: skip
@@ -134,10 +152,10 @@ def side_answers(family: str, side: str, params: Params) -> tuple[str, ...]:
         )
     if family == "weekday":
         return tuple(day.capitalize() for day in (WEEKDAYS if side == "weekday" else WEEKEND))
-    sign = -1 if side == "negative" else 1
     rule = get_family(family)
-    numbers = [sign * number for number in range(1, 100)]
-    return tuple(str(number) for number in numbers if rule.side_of(number, params) == side)
+    sign = -1 if side == "negative" else 1
+    numbers = NUMBERS.get(family, range(1, 100))
+    return tuple(str(sign * n) for n in numbers if rule.side_of(sign * n, params) == side)
 
 
 @cache
