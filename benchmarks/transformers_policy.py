@@ -83,7 +83,7 @@ def compare(policy: TransformersPolicy, prompts: list[Prompt], repeats: int, nam
         ratios = [a / b for a, b in zip(ours, rates, strict=True)]
         print(
             f"  {way:20s} {statistics.median(rates):9.0f} replies/s   ours: "
-            f"{statistics.median(ratios):.1f} times as fast ({min(ratios):.1f} to {max(ratios):.1f})"
+            f"{statistics.median(ratios):.1f} times ({min(ratios):.1f} to {max(ratios):.1f})"
         )
 
 

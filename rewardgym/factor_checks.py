@@ -108,7 +108,11 @@ def _paraphrase(factors: Mapping[str, Any]) -> int | str:
 
 
 def _number(name: str, value: Any, least: float, most: float, allowed: str) -> float:
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    try:
+        real = isinstance(value, Real) and not isinstance(value, bool)
+        number = float(value) if real else math.nan
+    except OverflowError:  # an integer of hundreds of digits
+        number = math.inf
     if not least <= number <= most:
         raise ValueError(f"unknown {name} {value!r}; allowed: {allowed}")
     # 1 and 1.0 are one payoff, so they must have one id.
