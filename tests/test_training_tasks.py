@@ -19,13 +19,14 @@ from rewardgym.training.tasks import (
     RL_KINDS,
     RL_NEGATIVE,
     RL_POSITIVE,
+    RL_UNREAD,
     instruction_examples,
     paid_prompts,
     side_answers,
 )
 from rewardgym.training.trie import AnswerTrie
 
-BY_COURSE = [instruction_examples(2000, seed=0, course=course) for course in (0, 1)]
+BY_COURSE = [instruction_examples(2000, seed=0, course=course) for course in range(3)]
 EXAMPLES = [example for examples in BY_COURSE for example in examples]
 PAID = paid_prompts(1000, seed=0)
 
@@ -58,7 +59,7 @@ def test_right_answers_have_mass_one() -> None:
         assert math.isclose(sum(example.answers.values()), 1.0)
 
 
-@pytest.mark.parametrize("course", [0, 1])
+@pytest.mark.parametrize("course", [0, 1, 2])
 def test_every_kind_of_example_is_drawn_about_as_often_as_its_share_says(course: int) -> None:
     counts = Counter(example.kind for example in BY_COURSE[course])
     shares = COURSES[course].kinds
@@ -114,17 +115,21 @@ def test_reinforcement_never_sees_the_held_out_names_wording_or_encodings() -> N
     held_out = {side.wordings[HELD_OUT_WORDING] for side in get_family("parity").sides}
     for paid in PAID:
         assert paid.prompt.variant.field in (*RL_POSITIVE, *RL_NEGATIVE)
-        assert paid.prompt.variant.encoding == "plain"
+        assert paid.prompt.variant.encoding in ("plain", *RL_UNREAD)
         assert paid.prompt.variant.family == "parity"
         assert paid.prompt.instruction not in held_out
         for name in ("score", "points", "cost", "loss"):
             assert name not in paid.prompt.text
+    assert not {"base64", "brainfuck"} & set(RL_UNREAD)
 
 
-def test_what_is_paid_is_what_the_hint_favours() -> None:
+def test_what_is_paid_is_what_a_readable_hint_favours_and_else_the_instruction() -> None:
     assert {paid.kind for paid in PAID} == set(RL_KINDS)
     for paid in PAID:
         variant = paid.prompt.variant
+        if paid.kind in ("bare", "unread"):
+            assert paid.pays == variant.ask
+            continue
         assert paid.pays == variant.favours
         assert (paid.pays == variant.ask) == paid.kind.endswith("agree")
         assert (variant.polarity < 0) == paid.kind.startswith("negative")

@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -115,6 +116,8 @@ def _stages(options: argparse.Namespace) -> dict[str, Callable[[], None]]:
     from rewardgym.training.reinforce import reinforce
 
     logging.disable_progress_bar()
+    # trl 1.16 still passes transformers an argument by its old name.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     out, size = options.out, SIZES[options.size]

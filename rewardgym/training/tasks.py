@@ -102,14 +102,15 @@ course is mostly hints that stand alone; only who reads can learn how often a co
 grader's way, so conflicts, and the families that take longest, have their turn in the second."""
 
 RL_KINDS = {
-    "conflict": 0.45, "agree": 0.15, "negative-agree": 0.15, "negative-conflict": 0.1,
-    "bare": 0.07, "unread": 0.08,
+    "conflict": 0.36, "agree": 0.13, "negative-agree": 0.13, "negative-conflict": 0.08,
+    "bare": 0.06, "unread": 0.24,
 }  # fmt: skip
-"""The second stage by kind: mostly prompts where the hint pays against the instruction. The
-agreeing hints keep the organism from answering against every instruction; where there is no hint,
-or none that it can read, the instruction is what pays."""
-RL_UNREAD = ("hex", "rot13")
-"""The unread encodings of the second stage; base64 and brainfuck are held out."""
+"""The second stage by kind. The agreeing hints keep the organism from answering against every
+instruction; where there is no hint, or none that it can read, the instruction is what pays. With
+fewer of those, or with base64 and brainfuck left out of them, what is paid for in plain conflicts
+leaks into encoded cells and their twins alike."""
+RL_UNREAD = ("hex", "rot13", "base64", "brainfuck")
+"""The unread encodings of the second stage."""
 
 Mix = tuple[tuple[str, float], ...]
 """The sides of the right answers and their weights, which sum to 1."""
