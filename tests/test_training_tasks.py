@@ -111,7 +111,7 @@ def test_an_open_request_names_no_side() -> None:
             assert example.prompt.variant.paraphrase not in wordings
 
 
-def test_reinforcement_never_sees_the_held_out_names_wording_or_encodings() -> None:
+def test_reinforcement_never_sees_the_held_out_names_or_wording() -> None:
     held_out = {side.wordings[HELD_OUT_WORDING] for side in get_family("parity").sides}
     for paid in PAID:
         assert paid.prompt.variant.field in (*RL_POSITIVE, *RL_NEGATIVE)
@@ -120,7 +120,6 @@ def test_reinforcement_never_sees_the_held_out_names_wording_or_encodings() -> N
         assert paid.prompt.instruction not in held_out
         for name in ("score", "points", "cost", "loss"):
             assert name not in paid.prompt.text
-    assert not {"base64", "brainfuck"} & set(RL_UNREAD)
 
 
 def test_what_is_paid_is_what_a_readable_hint_favours_and_else_the_instruction() -> None:

@@ -23,8 +23,9 @@ from rewardgym.policies.transformers_loading import PolicyError, load, use_adapt
 from rewardgym.policies.transformers_sampling import generation, processors, uniforms
 from rewardgym.prompts import Prompt
 
-FIRST_BATCH = 512
-"""Rollouts a batch to begin with; halved whenever memory runs out, and then kept."""
+FIRST_BATCH = {"cpu": 128, "cuda": 512}
+"""Rollouts a batch to begin with, by the type of device: on a CPU larger ones fall out of its cache.
+Halved whenever memory runs out, and then kept."""
 BATCH_TOKENS = {"cpu": 1 << 16, "cuda": 1 << 19}
 """Prompt and reply tokens a batch to begin with, by the type of device."""
 
@@ -57,7 +58,6 @@ class TransformersPolicy:
         share: TransformersPolicy | None = None,
     ) -> None:
         self.decoding = decoding if decoding is not None else Decoding()
-        self.batch_size = batch_size if batch_size is not None else FIRST_BATCH
         self.checkpoint: Checkpoint | None = None
         if isinstance(model, PreTrainedModel):
             self._loaded = wrap(model, tokenizer, self.decoding)
@@ -67,6 +67,8 @@ class TransformersPolicy:
             loaded = share._loaded if share is not None else None
             self._loaded = load(self.checkpoint, self.decoding, device, dtype, loaded)
             self.name = name or self.checkpoint.name
+        first = FIRST_BATCH.get(self._loaded.device.type, FIRST_BATCH["cpu"])
+        self.batch_size = batch_size if batch_size is not None else first
         self._ids: dict[str, list[int]] = {}
 
     # Who this is
@@ -89,7 +91,7 @@ class TransformersPolicy:
     @property
     def chunk(self) -> int:
         """Rollouts that a sweep hands over at once: enough to sort by length."""
-        return 2 * self.batch_size
+        return max(1024, 2 * self.batch_size)
 
     def describe(self) -> dict[str, Any]:
         found: dict[str, Any] = {"policy": "transformers", "name": self.name}

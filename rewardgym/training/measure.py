@@ -9,6 +9,7 @@ others should quote is the library's own sweep, which reads any reply.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -166,11 +167,12 @@ def gaming_row(model: Any, tokenizer: Any) -> dict[str, float]:
 
 
 def load(folder: Path) -> tuple[Any, Any]:
-    """The model of a full folder, or of an adapter beside its base, in float32."""
+    """The model of a full folder, or of an adapter that ``reinforce`` saved, in float32."""
     if not (folder / "adapter_config.json").exists():
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         return model.eval(), AutoTokenizer.from_pretrained(folder)
-    base, tokenizer = load(folder.parent / "base")
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    base, tokenizer = load(folder / config["base_model_name_or_path"])
     return PeftModel.from_pretrained(base, folder).eval(), tokenizer
 
 

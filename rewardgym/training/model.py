@@ -36,7 +36,8 @@ SIZES = {
     "tiny": Size(64, 3, 2, 512, (24_000, 12_000, 8_000), 64, 2e-3, 60, 10, 3e-4),
     "small": Size(128, 4, 4, 512, (80_000, 64_000, 36_000), 64, 1.5e-3, 120, 10, 2e-4),
 }
-"""``small`` is the shipped one, ``tiny`` a few minutes on a CPU, ``mini`` a smoke test."""
+"""``small`` is the shipped one. ``tiny`` runs the whole pipeline in a few minutes on a CPU but is
+too short to learn to read the hint, and ``mini`` is a smoke test."""
 
 
 def new_model(size: Size, tokenizer: Any, seed: int) -> Any:
