@@ -24,8 +24,8 @@ from rewardgym.policies.transformers_sampling import generation, processors, uni
 from rewardgym.prompts import Prompt
 
 FIRST_BATCH = {"cpu": 128, "cuda": 512}
-"""Rollouts a batch to begin with, by the type of device: on a CPU larger ones fall out of its cache.
-Halved whenever memory runs out, and then kept."""
+"""Rollouts a batch to begin with, by the type of device (on a CPU larger ones fall out of its
+cache); halved whenever memory runs out, and then kept."""
 BATCH_TOKENS = {"cpu": 1 << 16, "cuda": 1 << 19}
 """Prompt and reply tokens a batch to begin with, by the type of device."""
 

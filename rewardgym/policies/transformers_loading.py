@@ -7,6 +7,7 @@ LoRA adapters are put on it in turn.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -208,12 +209,15 @@ def _first_adapter(model: PreTrainedModel, checkpoint: Checkpoint) -> Any:
     from peft import PeftModel
 
     try:
-        return PeftModel.from_pretrained(
-            model,
-            checkpoint.reference,
-            adapter_name=_adapter_name(checkpoint.reference),
-            use_safetensors=True,
-        )
+        with warnings.catch_warnings():
+            # peft 0.21 asks transformers 5 for a setting by its old name.
+            warnings.simplefilter("ignore", FutureWarning)
+            return PeftModel.from_pretrained(
+                model,
+                checkpoint.reference,
+                adapter_name=_adapter_name(checkpoint.reference),
+                use_safetensors=True,
+            )
     except Exception as error:
         raise CheckpointError(
             f"{checkpoint.name}: the adapter cannot be put on its base ({_first_line(error)})"
