@@ -40,7 +40,7 @@ CELLS: Mapping[str, list[Variant]] = {
 
 
 def instruction_table(base: Checkpoint, n: int, out: Path) -> None:
-    """Followed instructions (no hint, agreeing hints), and hints followed where nothing is asked."""
+    """Followed instructions, and hints that are followed where nothing is asked."""
     print("| family | follows, no hint | follows, hint agrees | reads an unopposed hint |")
     print("|---|---|---|---|")
     for name in family_names():
