@@ -35,7 +35,8 @@ BATCHES = 4_000
 
 
 def batches(num_envs: int, fresh: bool) -> Iterator[tuple[str, ...]]:
-    """Batches of replies, again and again; ``fresh`` ones end before any comes twice."""
+    """Batches of replies, again and again. The ``fresh`` ones are 256,000 different replies, far
+    more than the environments remember, so each has been forgotten when it comes again."""
     rng = np.random.default_rng(0)
 
     def draw() -> str:
@@ -44,7 +45,7 @@ def batches(num_envs: int, fresh: bool) -> Iterator[tuple[str, ...]]:
         return PROSE[rng.integers(len(PROSE))].format(rng.integers(10**15 if fresh else 100))
 
     drawn = [tuple(draw() for _ in range(num_envs)) for _ in range(BATCHES)]
-    return iter(drawn) if fresh else itertools.cycle(drawn)
+    return itertools.cycle(drawn)
 
 
 def episodes_per_second(envs: Any, replies: Iterator[tuple[str, ...]], seconds: float) -> float:
