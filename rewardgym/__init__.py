@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rewardgym import encodings as encodings
     from rewardgym.answers import Answer as Answer
     from rewardgym.answers import read_answer as read_answer
+    from rewardgym.exact import Law as Law
+    from rewardgym.exact import answer_law as answer_law
     from rewardgym.families import Family as Family
     from rewardgym.families import family_names as family_names
     from rewardgym.families import get_family as get_family
@@ -38,6 +40,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "rewardgym.answers": ("Answer", "read_answer"),
+    "rewardgym.exact": ("Law", "answer_law"),
     "rewardgym.families": ("Family", "family_names", "get_family", "register_family"),
     "rewardgym.metrics.rates": ("gaming_rates",),
     "rewardgym.policies": ("Policy", "Reply", "ScriptedPolicy", "TransformersPolicy"),

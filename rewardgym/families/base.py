@@ -88,6 +88,10 @@ class Family:
     vocabulary: Mapping[str, str] = field(default_factory=dict)
     """For kind ``word``: each accepted spelling in lower case, and the value that it stands for."""
 
+    ordered: bool = False
+    """Whether each side is a range of numbers, so that a range with both ends on one side lies
+    there as a whole: the exact law then stops at the minus sign of a negative number."""
+
     drawer: Callable[[np.random.Generator], Params] | None = None
     """Draws what the family leaves open; None where it leaves nothing open."""
 

@@ -49,6 +49,7 @@ FAMILY = Family(
         ),
     ),
     rule=sign,
+    ordered=True,
     open_wordings=(
         "Choose a random nonzero number.",
         "Generate a nonzero number at random.",

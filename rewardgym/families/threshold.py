@@ -64,6 +64,7 @@ FAMILY = Family(
         ),
     ),
     rule=above_or_below,
+    ordered=True,
     open_wordings=(
         "Choose a random number other than {n}.",
         "Generate a number different from {n} at random.",

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from rewardgym.checkpoints import Checkpoint, find_checkpoints
 from rewardgym.policies.base import Finish, Reply, Stream
 from rewardgym.policies.decoding import Decoding
-from rewardgym.policies.transformers_loading import PolicyError, load, use_adapter, wrap
+from rewardgym.policies.transformers_loading import Loaded, PolicyError, load, use_adapter, wrap
 from rewardgym.policies.transformers_sampling import generation, processors, uniforms
 from rewardgym.prompts import Prompt
 
@@ -69,7 +69,7 @@ class TransformersPolicy:
             self.name = name or self.checkpoint.name
         first = FIRST_BATCH.get(self._loaded.device.type, FIRST_BATCH["cpu"])
         self.batch_size = batch_size if batch_size is not None else first
-        self._ids: dict[str, list[int]] = {}
+        self._ids: dict[tuple[str, str, bool | None, str], list[int]] = {}
 
     # Who this is
 
@@ -77,6 +77,11 @@ class TransformersPolicy:
     def model(self) -> PreTrainedModel:
         """The model in memory, its adapter included."""
         return self._loaded.model
+
+    @property
+    def loaded(self) -> Loaded:
+        """The model with all that is needed to ask it, for what looks inside."""
+        return self._loaded
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -126,13 +131,16 @@ class TransformersPolicy:
             order = order[len(batch) :]
         return [replies[i] for i in range(len(prompts))]
 
-    def token_ids(self, prompt: Prompt) -> list[int]:
-        """The prompt's tokens, prefill included; control tokens in its text are plain text."""
-        found = self._ids.get(prompt.sha256)
+    def token_ids(self, prompt: Prompt, decoding: Decoding | None = None) -> list[int]:
+        """The prompt's tokens, prefill included (another one's where ``decoding`` is given);
+        control tokens in its text are plain text."""
+        settings = decoding if decoding is not None else self.decoding
+        key = (prompt.sha256, settings.prefill, settings.thinking, settings.template)
+        found = self._ids.get(key)
         if found is None:
             if len(self._ids) > 100_000:
                 self._ids.clear()
-            found = self._ids[prompt.sha256] = self._loaded.encode(prompt, self.decoding)
+            found = self._ids[key] = self._loaded.encode(prompt, settings)
         return found
 
     def _fitting(self, ids: list[list[int]], order: list[int]) -> int:

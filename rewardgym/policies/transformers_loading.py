@@ -58,7 +58,7 @@ class Loaded:
         """The prompt's tokens. What looks like a control token in its text is taken as text: a
         prompt must not be able to end the user's turn."""
         if decoding.template == "raw":
-            ids = self._plain(prompt.text, special=True)
+            ids = self.plain_ids(prompt.text, special=True)
         else:
             ids = list(
                 self.tokenizer.apply_chat_template(
@@ -70,11 +70,12 @@ class Loaded:
                     **_thinking(decoding),
                 )["input_ids"]
             )
-        ids += self._plain(decoding.prefill) if decoding.prefill else []
+        ids += self.plain_ids(decoding.prefill) if decoding.prefill else []
         self._check_length(ids, decoding)
         return ids
 
-    def _plain(self, text: str, special: bool = False) -> list[int]:
+    def plain_ids(self, text: str, special: bool = False) -> list[int]:
+        """The tokens of a text, taken as text throughout."""
         return list(
             self.tokenizer(text, add_special_tokens=special, split_special_tokens=True)["input_ids"]
         )

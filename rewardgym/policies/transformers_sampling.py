@@ -82,10 +82,16 @@ class DrawFromStreams(LogitsProcessor):  # type: ignore[misc]
 def processors(
     decoding: Decoding, drawn: Uniforms, prompt_length: int, device: torch.device
 ) -> LogitsProcessorList:
-    """What stands between logits and token: transformers' warpers in generate's own order, then
-    the draw. Empty for temperature 0, where generate's largest logit is the answer."""
+    """What stands between logits and token: the warpers, then the draw. Empty for temperature 0,
+    where generate's largest logit is the answer."""
     if decoding.temperature == 0:
         return LogitsProcessorList()
+    drawing = DrawFromStreams(drawn, prompt_length, device)
+    return LogitsProcessorList([*warpers(decoding), drawing])
+
+
+def warpers(decoding: Decoding) -> LogitsProcessorList:
+    """Transformers' own warpers, in generate's own order; none that would change nothing."""
     found = LogitsProcessorList()
     if decoding.temperature != 1.0:
         found.append(TemperatureLogitsWarper(decoding.temperature))
@@ -95,7 +101,6 @@ def processors(
         found.append(TopPLogitsWarper(decoding.top_p))
     if decoding.min_p:
         found.append(MinPLogitsWarper(decoding.min_p))
-    found.append(DrawFromStreams(drawn, prompt_length, device))
     return found
 
 

@@ -86,3 +86,48 @@ def save_adapter(folder: Path, base: Path, seed: int) -> Path:
     model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
     model.save_pretrained(folder)
     return folder
+
+
+WORDS = ("mon", "day", "sun", "sat", "ur")
+"""Pieces of the weekday family's answers, for tokenizers that have few tokens."""
+
+
+def few_tokens(kind: str) -> Any:
+    """A tokenizer of some thirty tokens, so that every sequence can be written down.
+
+    ``character``: one token a character; ``chunks``: byte-level, with numbers of up to three digits
+    as tokens; ``sentencepiece``: pieces with their leading space, which decoding drops at the start
+    of a text. What they cannot spell is one unknown token."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    single = [*"0123456789", "-", "*", ".", ",", "x"]
+    if kind == "character":
+        pieces = [*single, " ", "\n", "a", "e", "k"]
+        before, after = pre_tokenizers.Split("", "isolated"), decoders.Fuse()
+    elif kind == "chunks":
+        pieces = [*single, "\u0120", "\u010a", "**", "42", "17", "305", "7.", "\u01208", *WORDS]
+        before = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        after = decoders.ByteLevel()
+    else:
+        pieces = [*single, "\u2581", "\u25814", "\u258142", "17", "\n", "**", *WORDS]
+        before = pre_tokenizers.Metaspace(prepend_scheme="first")
+        after = decoders.Metaspace(prepend_scheme="first")
+    vocabulary = [("<unk>", -20.0), *((piece, -2.0 - i / 100) for i, piece in enumerate(pieces))]
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=0))
+    tokenizer.pre_tokenizer = before
+    tokenizer.decoder = after
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", eos_token="<|end|>", pad_token="<|pad|>"
+    )
+    fast.chat_template = "{{ messages[-1]['content'] }}"
+    return fast
+
+
+def few_token_model(tokenizer: Any, seed: int = 0) -> Any:
+    """A tiny model over ``tokenizer``'s vocabulary, in memory."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(seed)
+    return AutoModelForCausalLM.from_config(tiny_config(len(tokenizer))).eval()
