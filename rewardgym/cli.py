@@ -1,4 +1,4 @@
-"""The command line: ``rewardgym show``, ``sweep``, ``rates``, ``demo``.
+"""The command line: ``rewardgym show``, ``sweep``, ``noise``, ``rates``, ``demo``.
 
 In: flags, one a factor. Out: text on standard output, files where a flag names them. Bad input is
 one line on standard error and exit code 2. Whatever is heavy is imported inside a command, so that
@@ -11,14 +11,12 @@ import sqlite3
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from rewardgym.cli_factors import with_factors
-
-if TYPE_CHECKING:
-    from rewardgym.variants import Variant
+from rewardgym.cli_factors import Preset, Seed, variants_of, with_factors
+from rewardgym.cli_sweep import NOISE_HELP, SWEEP_HELP, noise, sweep
 
 app = typer.Typer(
     name="rewardgym",
@@ -53,15 +51,6 @@ Examples:
   rewardgym show --preset odd-number/label-hacking-eval
 """
 
-SWEEP_HELP = """Ask checkpoints or a policy every variant n times; resumable.
-
-\b
-Examples:
-  rewardgym sweep --checkpoints 'runs/grpo/checkpoint-*' --field reward,cost --n 50 --out runs/x
-  rewardgym sweep --policy 'scripted:game(0.3)' --encoding plain,base64 --out runs/y
-  rewardgym sweep --checkpoints organism --preset odd-number --dry-run --out runs/z
-"""
-
 RATES_HELP = """Gaming rates of a run, with intervals and the excess over the twins.
 
 \b
@@ -73,30 +62,10 @@ Examples:
 DEMO_HELP = """The main job: gaming rates of the shipped organism over its own RL checkpoints.
 
 \b
-Example:
+Examples:
   rewardgym demo --out runs/demo
+  rewardgym demo --exact --out runs/demo-exact
 """
-
-Preset = Annotated[
-    str | None, typer.Option(help="Start from a published prompt, such as odd-number.")
-]
-Seed = Annotated[int, typer.Option(help="Seed of every random stream.")]
-
-
-def variants_of(preset: str | None, factors: dict[str, Any], mirror: bool = False) -> list[Variant]:
-    """The grid of the factors' flags, on top of a preset where one is named."""
-    from rewardgym.presets import preset as find_preset
-    from rewardgym.variants import FACTORS, Variant, grid
-
-    if preset is None:
-        return grid(mirror=mirror, **factors)
-    base = find_preset(preset)
-    fixed: dict[str, Any] = {
-        name: [getattr(base, name)]
-        for name in FACTORS
-        if name not in factors and getattr(base, name) != getattr(Variant(), name)
-    }
-    return grid(mirror=mirror, **fixed, **factors)
 
 
 @app.command(help=SHOW_HELP)
@@ -123,83 +92,8 @@ def show(
         print(f"sha256   {prompt.sha256}")
 
 
-@app.command(help=SWEEP_HELP)
-@with_factors
-def sweep(
-    factors: dict[str, list[Any]],
-    out: Annotated[Path, typer.Option(help="Run folder; the same command on it resumes.")],
-    checkpoints: Annotated[
-        list[str] | None,
-        typer.Option(help="Folder, glob in quotes, hub id@revision, or organism; repeatable."),
-    ] = None,
-    policy: Annotated[
-        list[str] | None, typer.Option(help="A policy by name, such as 'scripted:game(0.3)'.")
-    ] = None,
-    preset: Preset = None,
-    n: Annotated[int, typer.Option("--n", help="Rollouts a cell.")] = 50,
-    seed: Seed = 0,
-    twins: Annotated[bool, typer.Option(help="Ask each conflict prompt's agree twin.")] = True,
-    mirror: Annotated[bool, typer.Option(help="Also ask with both sides exchanged.")] = False,
-    max_new_tokens: Annotated[int, typer.Option(help="Token limit of a reply.")] = 256,
-    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 1.0,
-    top_p: Annotated[float, typer.Option(help="1 cuts nothing.")] = 1.0,
-    top_k: Annotated[int, typer.Option(help="0 cuts nothing.")] = 0,
-    min_p: Annotated[float, typer.Option(help="0 cuts nothing.")] = 0.0,
-    thinking: Annotated[
-        bool | None, typer.Option(help="The chat template's thinking switch.")
-    ] = None,
-    prefill: Annotated[str, typer.Option(help="Start of the answer, such as 'Number:'.")] = "",
-    template: Annotated[str, typer.Option(help="chat, or raw for base models.")] = "chat",
-    device: Annotated[str | None, typer.Option(help="cuda, cpu, ...; chosen if left out.")] = None,
-    dtype: Annotated[
-        str | None, typer.Option(help="bfloat16, float16, float32; chosen if left out.")
-    ] = None,
-    extend: Annotated[bool, typer.Option(help="Add variants, policies or n to a run.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
-) -> None:
-    from rewardgym.plans import make_plan
-    from rewardgym.policies.decoding import Decoding
-    from rewardgym.report.plans import plan_text
-    from rewardgym.sweeps import run_plan
-
-    sources = [*(checkpoints or []), *(policy or [])]
-    if not sources:
-        raise ValueError(
-            "nothing to ask: give --checkpoints FOLDER or --policy 'scripted:game(0.3)'"
-        )
-    plan = make_plan(
-        [_known_policy(name) if name in (policy or []) else name for name in sources],
-        variants_of(preset, factors, mirror=mirror),
-        n=n,
-        seed=seed,
-        twins=twins,
-        decoding=Decoding(
-            max_new_tokens=max_new_tokens,
-            temperature=temperature,
-            top_p=top_p,
-            top_k=top_k,
-            min_p=min_p,
-            thinking=thinking,
-            prefill=prefill,
-            template=template,
-        ),
-        device=device,
-        dtype=dtype,
-    )
-    print(plan_text(plan))
-    if dry_run:
-        return
-    run = run_plan(plan, out, extend=extend, progress=True)
-    print(f"done: {run.folder}; next: rewardgym rates {run.folder}")
-
-
-def _known_policy(name: str) -> str:
-    if name.startswith("scripted:"):
-        return name
-    raise ValueError(
-        f"unknown policy {name!r}; allowed: scripted:NAME, such as 'scripted:game(0.3)'; a model "
-        "goes under --checkpoints"
-    )
+app.command(help=SWEEP_HELP)(sweep)
+app.command(help=NOISE_HELP)(noise)
 
 
 @app.command(help=RATES_HELP)
@@ -218,12 +112,16 @@ def rates(
     panel: Annotated[
         str | None, typer.Option(help="The picture has a panel for each value of this.")
     ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Only rows of this method: sampled, exact or chains.")
+    ] = None,
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
 ) -> None:
-    from rewardgym.metrics.rates import gaming_rates
+    from rewardgym.metrics.rates import gaming_rates, of_method
     from rewardgym.report.tables import print_table, rates_table, to_json
 
-    table = gaming_rates(run, [name.strip() for name in by.split(",") if name.strip()], level=level)
+    names = [name.strip() for name in by.split(",") if name.strip()]
+    table = of_method(gaming_rates(run, names, level=level), method)
     if form is Format.csv:
         table.to_csv(sys.stdout, index=False)
     elif form is Format.json:
@@ -234,7 +132,8 @@ def rates(
         from rewardgym.report.curves import draw_rates
 
         keys = dict.fromkeys(["checkpoint", "step", line, *([panel] if panel else []), "arm"])
-        drawn = draw_rates(gaming_rates(run, list(keys), level=level), plot, line=line, panel=panel)
+        shown = of_method(gaming_rates(run, list(keys), level=level), method)
+        drawn = draw_rates(shown, plot, line=line, panel=panel)
         print(f"picture: {drawn}", file=sys.stderr)
 
 
@@ -245,10 +144,13 @@ def demo(
     ),
     n: Annotated[int, typer.Option("--n", help="Rollouts a cell.")] = 100,
     seed: Seed = 0,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Exact probabilities instead of samples.")
+    ] = False,
 ) -> None:
     from rewardgym.demo import run_demo
 
-    run_demo(out, n=n, seed=seed, progress=True)
+    run_demo(out, n=n, seed=seed, exact=exact, progress=True)
 
 
 def version(value: bool) -> None:

@@ -16,6 +16,11 @@ import typer
 
 from rewardgym.variants import FACTORS, Variant
 
+Preset = Annotated[
+    str | None, typer.Option(help="Start from a published prompt, such as odd-number.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of every random stream.")]
+
 HELP = {
     "family": "Kind of request: parity, sign, threshold, divisible, letter, weekday.",
     "ask": "Side that the instruction asks for.",
@@ -103,3 +108,19 @@ def _typed(name: str, text: str) -> Any:
         except ValueError:
             raise ValueError(f"--{name} is {text!r}; expected a number") from None
     return text
+
+
+def variants_of(preset: str | None, factors: dict[str, Any], mirror: bool = False) -> list[Variant]:
+    """The grid of the factors' flags, on top of a preset where one is named."""
+    from rewardgym.presets import preset as find_preset
+    from rewardgym.variants import grid
+
+    if preset is None:
+        return grid(mirror=mirror, **factors)
+    base = find_preset(preset)
+    fixed: dict[str, Any] = {
+        name: [getattr(base, name)]
+        for name in FACTORS
+        if name not in factors and getattr(base, name) != getattr(Variant(), name)
+    }
+    return grid(mirror=mirror, **fixed, **factors)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from rewardgym.metrics.rates import gaming_rates
+from rewardgym.metrics.rates import gaming_rates, of_method
 from rewardgym.plans import make_plan
 from rewardgym.policies.decoding import Decoding
 from rewardgym.report.curves import draw_rates
@@ -25,6 +25,11 @@ TITLE = (
     "To the right, of the last step: its 95% interval, its twin (the same prompt with a hint that\n"
     "agrees), the excess over the twin in points, and replies without a readable answer."
 )
+EXACT_TITLE = (
+    "Exact gaming rate by RL step: the probability of the side that the hint favours, among\n"
+    "answers on either side. To the right, of the last step: the rate, its twin's, the excess in\n"
+    "points, and the probability of a reply that is no bare answer."
+)
 DECODING = Decoding(max_new_tokens=8)
 """The organism's answers have at most three tokens; what does not end is an outcome."""
 
@@ -35,29 +40,40 @@ def demo_variants() -> list[Variant]:
 
 
 def run_demo(
-    out: Path, *, n: int, seed: int, checkpoints: str = "organism", progress: bool | None = None
+    out: Path,
+    *,
+    n: int,
+    seed: int,
+    checkpoints: str = "organism",
+    exact: bool = False,
+    progress: bool | None = None,
 ) -> Path:
     """Sweeps, prints the table and draws the picture; gives the picture's path. The run folder can
-    be read again with ``rewardgym rates``; the same call on it resumes."""
+    be read again with ``rewardgym rates``; the same call on it resumes. With ``exact`` every prompt
+    is asked once, for its probabilities."""
     variants = demo_variants()
-    plan = make_plan(checkpoints, variants, n=n, seed=seed, decoding=DECODING)
+    plan = make_plan(checkpoints, variants, n=n, seed=seed, decoding=DECODING, exact=exact)
+    each, things = ("", "exact laws") if exact else (f" x {n}", "replies")
     print(
         f"Does the model follow what it is asked, or what it is paid for? {len(plan.entries)} "
-        f"checkpoints x {len(variants)} prompts x {n} = {plan.rollouts:,} replies."
+        f"checkpoints x {len(variants)} prompts{each} = {plan.rollouts:,} {things}."
     )
     started = time.monotonic()
     run = run_plan(plan, out, progress=progress)
     seconds = time.monotonic() - started
-    print_table(series_table(gaming_rates(run, by=["checkpoint", *ROWS]), list(ROWS), TITLE))
+    rates = of_method(gaming_rates(run, by=["checkpoint", *ROWS]), plan.method)
+    print_table(series_table(rates, list(ROWS), EXACT_TITLE if exact else TITLE))
     table = gaming_rates(run, by=["checkpoint", "step", *ROWS, "arm"])
+    table = of_method(table, plan.method)
     table.to_csv(out / "rates.csv", index=False)
     picture = draw_rates(
         table,
         out / "rates.png",
         panel="encoding",
-        title="The shipped organism over its own RL: rates with 95% Wilson bands",
+        title="The shipped organism over its own RL: "
+        + ("exact rates" if exact else "rates with 95% Wilson bands"),
     )
-    print(f"{plan.rollouts:,} replies in {seconds:.0f} s, stored in {out / 'run.sqlite'}")
+    print(f"{plan.rollouts:,} {things} in {seconds:.0f} s, stored in {out / 'run.sqlite'}")
     print(f"picture {picture}, numbers {out / 'rates.csv'}")
     print(f"next: rewardgym rates {out} --by checkpoint,field,arm")
     return picture

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,29 @@ PolicySource = str | Path | Policy | Checkpoint
 
 class SweepError(ValueError):
     """A sweep that cannot be run as asked: one line with the cause and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exact:
+    """How a sweep measures exact laws instead of sampling replies."""
+
+    cut: float = 1e-4
+    """Branches less likely than this are not followed, and counted into the residual."""
+    digits: int = 6
+    """The most digits of a number."""
+    close: str | None = None
+    """Where an answer ends: end, line or any; None is ``end`` without a prefill, else ``any``."""
+    chains: bool = False
+    """Whether a chain of thought is sampled first, and the law taken after it: n chains a cell."""
+
+    @property
+    def method(self) -> str:
+        return "chains" if self.chains else "exact"
+
+    def describe(self) -> dict[str, Any]:
+        """All settings, JSON-able, as stored with every cell."""
+        own: dict[str, Any] = {"method": self.method, "cut": self.cut, "digits": self.digits}
+        return own | {"close": self.close or "auto"}
 
 
 @dataclass(frozen=True)
@@ -53,10 +76,22 @@ class Plan:
     variants: tuple[Variant, ...]
     n: int
     seed: int
+    exact: Exact | None = None
+    """How laws are measured; None for a sweep that samples replies."""
+
+    @property
+    def method(self) -> str:
+        """How rates are come by: sampled, exact or chains."""
+        return self.exact.method if self.exact is not None else "sampled"
+
+    def count(self, variant: Variant) -> int:
+        """How often a variant is asked: the law of a prompt that leaves nothing open is one."""
+        return 1 if self.method == "exact" and not variant.is_open else self.n
 
     @property
     def rollouts(self) -> int:
-        return len(self.entries) * len(self.variants) * self.n
+        """Rows in all: rollouts, or laws."""
+        return len(self.entries) * sum(self.count(variant) for variant in self.variants)
 
     def config(self) -> dict[str, Any]:
         """What must be the same for a run to go on."""
@@ -92,8 +127,10 @@ def make_plan(
     decoding: Decoding | None = None,
     device: str | None = None,
     dtype: str | None = None,
+    exact: Exact | bool = False,
 ) -> Plan:
     """The plan of a sweep, with every argument and every checkpoint checked, nothing loaded."""
+    laws = Exact() if exact is True else exact or None
     if n < 1:
         raise SweepError(f"n is {n}; ask for at least 1 rollout a cell")
     if seed < 0:
@@ -104,14 +141,28 @@ def make_plan(
     one = isinstance(policy, str | Path | Checkpoint | Policy)
     sources: Sequence[Any] = [policy] if one else list(policy)  # type: ignore[arg-type]
     settings = decoding if decoding is not None else Decoding()
-    entries = [e for source in sources for e in _entries(source, settings, device, dtype)]
+    entries = [
+        _measured(entry, laws)
+        for source in sources
+        for entry in _entries(source, settings, device, dtype)
+    ]
     if not entries:
         raise SweepError("no policies given; name a checkpoint, or 'scripted:obey'")
     names = [entry.name for entry in entries]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise SweepError(f"two policies are called {twice!r}; give each its own name")
-    return Plan(tuple(entries), tuple(asked), n, seed)
+    return Plan(tuple(entries), tuple(asked), n, seed, laws)
+
+
+def _measured(entry: Entry, exact: Exact | None) -> Entry:
+    """The entry with the method in its description, so that laws and replies are other cells."""
+    if exact is None:
+        return entry
+    how = exact.describe()
+    return replace(
+        entry, description={**entry.description, **how}, identity={**entry.identity, **how}
+    )
 
 
 def _with_twins(variants: list[Variant], twins: bool) -> list[Variant]:

@@ -18,61 +18,7 @@ from typing import Any
 
 from rewardgym.outcomes import OUTCOMES, Outcome
 from rewardgym.prompts import Prompt
-
-FILE_NAME = "run.sqlite"
-FORMAT = 1
-"""Counted up when the tables change; a file of another format is refused, not misread."""
-
-_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
-_ERROR = _CODES["error"]
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE sessions (id INTEGER PRIMARY KEY, started TEXT NOT NULL, versions TEXT NOT NULL);
-CREATE TABLE cells (
-    id INTEGER PRIMARY KEY,
-    key TEXT NOT NULL UNIQUE,
-    checkpoint TEXT NOT NULL,
-    step INTEGER,
-    position INTEGER NOT NULL,
-    variant TEXT NOT NULL,
-    policy TEXT NOT NULL
-);
-CREATE TABLE prompts (
-    id INTEGER PRIMARY KEY,
-    sha256 TEXT NOT NULL UNIQUE,
-    messages TEXT NOT NULL,
-    params TEXT NOT NULL,
-    hint TEXT
-);
-CREATE TABLE outcomes (code INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE rows (
-    cell INTEGER NOT NULL REFERENCES cells (id),
-    idx INTEGER NOT NULL,
-    prompt INTEGER NOT NULL REFERENCES prompts (id),
-    session INTEGER NOT NULL REFERENCES sessions (id),
-    reply TEXT NOT NULL,
-    finish TEXT NOT NULL,
-    tokens INTEGER,
-    answer TEXT,
-    side TEXT,
-    how TEXT,
-    outcome INTEGER NOT NULL REFERENCES outcomes (code),
-    PRIMARY KEY (cell, idx)
-) WITHOUT ROWID;
-CREATE INDEX rows_by_outcome ON rows (cell, outcome);
-"""
-
-# The first row of a key wins. Only an error row gives way: its request was never answered.
-_INSERT = f"""
-INSERT INTO rows (cell, idx, prompt, session, reply, finish, tokens, answer, side, how, outcome)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (cell, idx) DO UPDATE SET
-    prompt = excluded.prompt, session = excluded.session, reply = excluded.reply,
-    finish = excluded.finish, tokens = excluded.tokens, answer = excluded.answer,
-    side = excluded.side, how = excluded.how, outcome = excluded.outcome
-WHERE rows.outcome = {_ERROR}
-"""  # noqa: S608 - the only thing put in is a constant of this file
+from rewardgym.record_schema import CODES, ERROR, FILE_NAME, FORMAT, INSERT_ROW, SCHEMA
 
 
 class StoreError(RuntimeError):
@@ -124,7 +70,7 @@ class RecordStore:
             raise StoreError(
                 f"{self.folder}: holds no run ({FILE_NAME} is missing); check the path"
             )
-        with _told(self.path):
+        with told(self.path):
             if create:
                 self.folder.mkdir(parents=True, exist_ok=True)
             self._connection = self._connect(create)
@@ -150,9 +96,9 @@ class RecordStore:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
         if new:
-            self._connection.executescript(f"BEGIN; {_SCHEMA}")
+            self._connection.executescript(f"BEGIN; {SCHEMA}")
             self._connection.executemany(
-                "INSERT INTO outcomes VALUES (?, ?)", [(c, name) for name, c in _CODES.items()]
+                "INSERT INTO outcomes VALUES (?, ?)", [(c, name) for name, c in CODES.items()]
             )
             self._set("format", FORMAT)
             self._connection.commit()
@@ -177,17 +123,32 @@ class RecordStore:
     @property
     def config(self) -> dict[str, Any] | None:
         """What made the run: seed, n, variants, checkpoints, decoding. None in a new file."""
-        found: dict[str, Any] | None = self._get("config")
-        return found
+        return self.get_config()
 
     @config.setter
     def config(self, config: Mapping[str, Any]) -> None:
-        with self._transaction():
-            self._set("config", dict(config))
+        self.set_config(config)
+
+    def get_config(self, method: str = "sampled") -> dict[str, Any] | None:
+        """The configuration of one method's measurements; a folder may hold several methods."""
+        found: dict[str, Any] | None = self.get_meta(_config_key(method))
+        return found
+
+    def set_config(self, config: Mapping[str, Any], method: str = "sampled") -> None:
+        self.set_meta(_config_key(method), dict(config))
+
+    def get_meta(self, key: str) -> Any:
+        """A JSON value that was stored with the run, None where there is none."""
+        with told(self.path):
+            return self._get(key)
+
+    def set_meta(self, key: str, value: Any) -> None:
+        with self.transaction():
+            self._set(key, value)
 
     def start_session(self, started: str, versions: Mapping[str, str]) -> int:
         """Notes when and with which versions rows are written from here on; gives the id."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO sessions (started, versions) VALUES (?, ?)",
                 (started, json.dumps(dict(versions), sort_keys=True)),
@@ -207,7 +168,7 @@ class RecordStore:
         policy: Mapping[str, Any],
     ) -> int:
         """The id of the cell with this key, made where it is new."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 # The place in the series follows the newest plan: --extend may put one before.
                 "INSERT INTO cells (key, checkpoint, step, position, variant, policy) "
@@ -225,7 +186,7 @@ class RecordStore:
         ).fetchone()
         if found:
             return int(found[0])
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO prompts (sha256, messages, params, hint) VALUES (?, ?, ?, ?)",
                 (
@@ -241,40 +202,41 @@ class RecordStore:
     def add(self, session: int, records: Iterable[Record]) -> None:
         """Writes a batch in one transaction. A key that is already there keeps its first row,
         unless that was an error row."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.executemany(
-                _INSERT,
+                INSERT_ROW,
                 (
                     (
                         *(r.cell, r.index, r.prompt, session),
-                        *(_storable(r.reply), r.finish, r.tokens),
-                        *(r.answer, r.side, r.how, _CODES[r.outcome]),
+                        *(storable(r.reply), r.finish, r.tokens),
+                        *(r.answer, r.side, r.how, CODES[r.outcome]),
                     )
                     for r in records
                 ),
             )
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with _told(self.path), self._connection:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is written as a whole or not at all; errors become StoreErrors."""
+        with told(self.path), self._connection:
             yield self._connection
 
     # Reading
 
     def done(self, cell: int) -> set[int]:
         """The indices of a cell that need no further request: all rows but error rows."""
-        with _told(self.path):
+        with told(self.path):
             rows = self._connection.execute(
-                "SELECT idx FROM rows WHERE cell = ? AND outcome != ?", (cell, _ERROR)
+                "SELECT idx FROM rows WHERE cell = ? AND outcome != ?", (cell, ERROR)
             )
             return {index for (index,) in rows}
 
     def done_count(self, cell: int, n: int) -> int:
         """How many of a cell's first ``n`` indices need no further request."""
-        with _told(self.path):
+        with told(self.path):
             row = self._connection.execute(
                 "SELECT COUNT(*) FROM rows WHERE cell = ? AND idx < ? AND outcome != ?",
-                (cell, n, _ERROR),
+                (cell, n, ERROR),
             ).fetchone()
         return int(row[0])
 
@@ -292,7 +254,7 @@ class RecordStore:
     def counts(self) -> dict[int, dict[Outcome, int]]:
         """For each cell the number of rows of each outcome, counted by SQLite."""
         found: dict[int, dict[Outcome, int]] = {}
-        with _told(self.path):
+        with told(self.path):
             for cell, code, count in self._connection.execute(
                 "SELECT cell, outcome, COUNT(*) FROM rows GROUP BY cell, outcome"
             ):
@@ -320,7 +282,7 @@ class RecordStore:
 
     def _fetched(self, cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
         while True:
-            with _told(self.path):
+            with told(self.path):
                 row = cursor.fetchone()
             if row is None:
                 return
@@ -330,6 +292,11 @@ class RecordStore:
         """When rows were written, and with which versions."""
         rows = self._connection.execute("SELECT id, started, versions FROM sessions ORDER BY id")
         return [{"id": i, "started": s, "versions": json.loads(v)} for i, s, v in rows]
+
+    def query(self, statement: str, arguments: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """The rows of one SELECT; errors become StoreErrors."""
+        with told(self.path):
+            return self._connection.execute(statement, arguments).fetchall()
 
     def close(self) -> None:
         self._connection.close()
@@ -355,7 +322,12 @@ class Run:
         return RecordStore(self.folder)
 
 
-def _storable(text: str) -> str:
+def _config_key(method: str) -> str:
+    return "config" if method == "sampled" else f"config {method}"
+
+
+def storable(text: str) -> str:
+    """The text as SQLite can keep it."""
     # A lone surrogate cannot be stored as UTF-8; it is kept visibly rather than lost.
     try:
         text.encode()
@@ -365,7 +337,7 @@ def _storable(text: str) -> str:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def told(path: Path) -> Iterator[None]:
     """Turns SQLite's and the system's errors into one line that says what to do."""
     try:
         yield

@@ -14,19 +14,20 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rewardgym.answers import read_answer
-from rewardgym.outcomes import Outcome
-from rewardgym.plans import Entry, Plan, PolicySource, SweepError, cell_stream, make_plan
-from rewardgym.policies.base import Policy, Reply, Stream
+from rewardgym.law_records import NOISE
+from rewardgym.measuring import Measure, Task, make_measure
+from rewardgym.plans import Entry, Exact, Plan, PolicySource, SweepError, cell_stream, make_plan
+from rewardgym.policies.base import Policy
 from rewardgym.policies.decoding import Decoding
 from rewardgym.progress import Progress, make_progress
-from rewardgym.prompts import Prompt
-from rewardgym.records import Record, RecordStore, Run
+from rewardgym.records import RecordStore, Run
 from rewardgym.variants import Variant
+
+if TYPE_CHECKING:
+    from rewardgym.exact.noise import Noise
 
 CHUNK = 2048
 """Rollouts a transaction, unless the policy asks for another number with an attribute ``chunk``."""
@@ -43,6 +44,7 @@ def sweep(
     decoding: Decoding | None = None,
     device: str | None = None,
     dtype: str | None = None,
+    exact: Exact | bool = False,
     extend: bool = False,
     progress: bool | None = None,
 ) -> Run:
@@ -53,11 +55,23 @@ def sweep(
     asked as well. The same call on a folder that is not finished goes on where it stopped; with
     ``extend`` it may add variants, policies or n. ``progress`` None shows a bar on a terminal.
 
+    ``exact`` measures the law of every prompt instead of sampling replies. Such rows stand beside
+    sampled ones and are never pooled with them. ``n`` is then the number of prompts of a variant
+    that leaves something open, or the chains of thought a cell with ``Exact(chains=True)``.
+
     Raises SweepError for a folder made with another configuration, CheckpointError for a
     checkpoint that cannot be used, StoreError for a full disk; what was collected stays.
     """
     plan = make_plan(
-        policy, variants, n=n, seed=seed, twins=twins, decoding=decoding, device=device, dtype=dtype
+        policy,
+        variants,
+        n=n,
+        seed=seed,
+        twins=twins,
+        decoding=decoding,
+        device=device,
+        dtype=dtype,
+        exact=exact,
     )
     return run_plan(plan, out, extend=extend, progress=progress)
 
@@ -78,9 +92,9 @@ def run_plan(
 
 def _agree_on_config(store: RecordStore, plan: Plan, extend: bool) -> None:
     """Writes the plan's configuration into a new run, or refuses one that differs."""
-    old, new = store.config, json.loads(json.dumps(plan.config()))
+    old, new = store.get_config(plan.method), json.loads(json.dumps(plan.config()))
     if old is None or old == new:
-        store.config = new
+        store.set_config(new, plan.method)
         return
     if not extend:
         raise SweepError(
@@ -93,7 +107,7 @@ def _agree_on_config(store: RecordStore, plan: Plan, extend: bool) -> None:
             f"{store.folder}: can only be extended, with the same seed, all its variants and "
             f"policies and at least its n: {_difference(old, new)}"
         )
-    store.config = new
+    store.set_config(new, plan.method)
 
 
 def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
@@ -130,33 +144,26 @@ def _policy_differences(old: list[dict[str, Any]], new: list[dict[str, Any]]) ->
 # Running
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One rollout that is still to be done."""
-
-    cell: int
-    index: int
-    prompt_id: int
-    prompt: Prompt
-    stream: Stream
-
-
 def _execute(store: RecordStore, plan: Plan, bar: Progress) -> None:
+    measure = make_measure(store, plan)
     session: int | None = None
     host: Policy | None = None
     for position, entry in enumerate(plan.entries):
         cells = [_cell(store, entry, position, variant) for variant in plan.variants]
-        skipped = sum(store.done_count(cell, plan.n) for cell in cells)
-        bar.start(entry.name, len(cells) * plan.n, skipped)
-        if skipped == len(cells) * plan.n:
+        counts = [plan.count(variant) for variant in plan.variants]
+        skipped = sum(map(measure.done_count, cells, counts))
+        bar.start(entry.name, sum(counts), skipped)
+        variant_of = dict(zip(cells, plan.variants, strict=True))
+        if skipped == sum(counts) and measure.finished(variant_of):
             continue
         policy = entry.load(host)
         if session is None:
             session = store.start_session(_now(), versions(policy))
-        tasks = _tasks(store, plan, entry, cells)
+        tasks = _tasks(store, plan, measure, entry, cells)
         for chunk in _chunks(tasks, getattr(policy, "chunk", CHUNK)):
-            _run_chunk(store, session, policy, chunk)
+            measure.run(session, policy, chunk)
             bar.advance(len(chunk))
+        measure.finish(policy, plan, variant_of)
         # Only an adapter's base is worth keeping: two full models at once may not fit.
         host = policy if entry.identity.get("kind") == "adapter" else None
         del policy
@@ -172,66 +179,37 @@ def _cell(store: RecordStore, entry: Entry, position: int, variant: Variant) -> 
 def _tasks(
     store: RecordStore,
     plan: Plan,
+    measure: Measure,
     entry: Entry,
     cells: list[int],
-) -> Iterator[_Task]:
+) -> Iterator[Task]:
     for variant, cell in zip(plan.variants, cells, strict=True):
-        done = store.done(cell)
+        done = measure.done(cell)
         stream = cell_stream(entry, variant)
         known: dict[str, int] = {}
-        for index in range(plan.n):
+        for index in range(plan.count(variant)):
             if index in done:
                 continue
             prompt = plan.prompt(variant, index)
             prompt_id = known.get(prompt.sha256)
             if prompt_id is None:
                 prompt_id = known[prompt.sha256] = store.add_prompt(prompt)
-            yield _Task(cell, index, prompt_id, prompt, (plan.seed, stream, index))
+            yield Task(cell, index, prompt_id, prompt, (plan.seed, stream, index))
 
 
-def _chunks(tasks: Iterator[_Task], size: int) -> Iterator[list[_Task]]:
-    chunk: list[_Task] = []
+def _chunks(tasks: Iterator[Task], size: int) -> Iterator[list[Task]]:
+    """Tasks in transactions; none holds two families, which have two grammars."""
+    chunk: list[Task] = []
     for task in tasks:
+        if chunk and task.prompt.variant.family != chunk[0].prompt.variant.family:
+            yield chunk
+            chunk = []
         chunk.append(task)
         if len(chunk) == size:
             yield chunk
             chunk = []
     if chunk:
         yield chunk
-
-
-def _run_chunk(store: RecordStore, session: int, policy: Policy, chunk: list[_Task]) -> None:
-    replies = policy.reply([task.prompt for task in chunk], [task.stream for task in chunk])
-    if len(replies) != len(chunk):
-        raise SweepError(
-            f"policy {policy.name!r} gave {len(replies)} replies to {len(chunk)} prompts; it must "
-            "give one each, in order"
-        )
-    store.add(session, [_judge(task, reply) for task, reply in zip(chunk, replies, strict=True)])
-
-
-def _judge(task: _Task, reply: Reply) -> Record:
-    """The record of one rollout: the reply as it is, and what was read from it."""
-    head = (task.cell, task.index, task.prompt_id, reply.text, reply.finish, reply.tokens)
-    if reply.finish == "error":
-        return Record(*head, answer=None, side=None, how=None, outcome="error")
-    variant = task.prompt.variant
-    answer = read_answer(
-        reply.text,
-        variant.family,
-        ask=variant.ask,
-        favours=variant.favours,
-        params=task.prompt.params,
-        finish=reply.finish,
-    )
-    value = str(answer.value) if answer.value is not None else None
-    return Record(*head, value, answer.side, answer.how, _given(answer.outcome))
-
-
-def _given(outcome: Outcome | None) -> Outcome:
-    if outcome is None:
-        raise AssertionError("the reader gives an outcome whenever it is told what was asked")
-    return outcome
 
 
 def _now() -> str:
@@ -248,3 +226,24 @@ def versions(policy: Policy) -> dict[str, str]:
             continue
     device = getattr(policy, "device_name", None)
     return found | ({"device": str(device)} if device is not None else {})
+
+
+def measure_noise(
+    plan: Plan, *, count: int, dtypes: Sequence[str] = (), out: Path | None = None
+) -> dict[str, Noise]:
+    """The noise floor of every policy of a plan, by name; with ``out`` the largest is stored with
+    that run, whose comparisons then use it."""
+    from rewardgym.exact.noise import noise_floor
+
+    prompts = [plan.prompt(variant, 0) for variant in plan.variants]
+    found: dict[str, Noise] = {}
+    host: Policy | None = None
+    for entry in plan.entries:
+        policy = entry.load(host)
+        found[entry.name] = noise_floor(policy, prompts, count=count, dtypes=dtypes)
+        host = policy if entry.identity.get("kind") == "adapter" else None
+        del policy
+    if out is not None:
+        with RecordStore(out) as store:
+            store.set_meta(NOISE, max(found.values(), key=lambda one: one.floor).to_dict())
+    return found

@@ -16,12 +16,15 @@ ROOT = Path(__file__).parents[1]
 SOURCES = (ROOT / "rewardgym", ROOT / "envs" / "rewardgym_envs")
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("cli",),
+    ("cli", "cli_sweep"),
     ("demo",),
-    ("report", "sweeps", "training", "testing", "registration"),
+    ("report", "sweeps", "measuring", "training", "testing", "registration"),
     ("plans",),
     ("metrics", "policies", "exact", "rewardgym_envs"),
-    ("records", "prompts", "answers", "reading", "checkpoints", "progress", "organisms"),
+    (
+        *("records", "record_schema", "law_records", "prompts", "answers", "reading"),
+        *("checkpoints", "progress", "organisms"),
+    ),
     ("variants", "presets", "cli_factors"),
     ("factor_checks",),
     ("families", "hints", "encodings", "brainfuck", "brainfuck_compiler"),
@@ -39,7 +42,7 @@ HEAVY = {
     "matplotlib": ("report",),
     "pandas": ("metrics", "report"),
     "statsmodels": ("metrics", "report"),
-    "typer": ("cli", "cli_factors"),
+    "typer": ("cli", "cli_factors", "cli_sweep"),
 }
 """A package, and the modules whose names begin so: no other may import it."""
 

@@ -59,6 +59,17 @@ class Grammar:
     def numeric(self) -> bool:
         return self.family.kind == "number"
 
+    @cached_property
+    def alphabet(self) -> frozenset[str] | None:
+        """All characters of a reply that is an answer and nothing else; None where an answer may
+        be followed by anything."""
+        if self.close != "end":
+            return None
+        if self.numeric:
+            return _LEAD | _TAIL | _MINUS | _DIGITS
+        letters = frozenset().union(*(state.prefix for state in self.states))
+        return _LEAD | _TAIL | letters | {char.upper() for char in letters}
+
     def step(self, at: int, char: str) -> int:
         """The state after one more character, or DEAD, or CLOSED where the answer stood before it.
         The character itself is a digit of the answer where ``takes_digit`` says so."""
@@ -127,11 +138,14 @@ def _spellings(family: Family) -> dict[str, str]:
     return dict(family.vocabulary)
 
 
-def make_grammar(family: Family, close: Close) -> Grammar:
-    """The grammar of a family's answers. Raises ValueError for an unknown ``close`` and for a
-    family without any answer to spell."""
+def make_grammar(family: Family, close: Close, *, keep: bool = True) -> Grammar:
+    """The grammar of a family's answers; ``keep=False`` for a family that is used once.
+
+    Raises ValueError for an unknown ``close`` and for a family without any answer to spell."""
     if close not in CLOSES:
         raise unknown("close", close, CLOSES)
+    if not keep:
+        return Grammar(family, close, _states(family))
     key = (id(family), close)
     if key not in _MADE:
         _MADE[key] = Grammar(family, close, _states(family))

@@ -22,6 +22,20 @@ told to stop as soon as a side is settled."""
 
 
 @dataclass(frozen=True)
+class Limits:
+    """How far a walk goes."""
+
+    cut: float
+    """Branches of a smaller probability are not followed."""
+    digits: int
+    """The most digits of a number."""
+    tokens: int
+    """The most tokens of a reply, its end included."""
+    settle: bool
+    """Whether a branch ends where its side is settled, though its answer is not."""
+
+
+@dataclass(frozen=True)
 class Law:
     """The probability of each answer to one prompt, under one policy's decoding settings."""
 

@@ -89,6 +89,8 @@ def moves_of(tokenizer: Any, size: int, grammar: Grammar, ends: Ends) -> tuple[M
         texts = token_texts(tokenizer, size)
         special = ends.union(tokenizer.all_special_ids)
         ordinary = [(i, text) for i, text in enumerate(texts) if text and i not in special]
+        if grammar.alphabet is not None:
+            ordinary = [pair for pair in ordinary if grammar.alphabet.issuperset(pair[1])]
         found = tuple(_moves(grammar, at, ordinary) for at in range(len(grammar.states)))
         _check_spelling(grammar, found)
         known[grammar, ends] = found

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from rewardgym.exact.forest import Forest
 from rewardgym.exact.grammar import Grammar, settled_side
+from rewardgym.exact.law import Limits
 from rewardgym.exact.vocabulary import Ints, Moves
 from rewardgym.families.base import Params
 from rewardgym.policies.decoding import Decoding
@@ -28,20 +29,6 @@ Floats = NDArray[np.float64]
 PARTS = ("other", "cut", "long", "truncated")
 """What the residual is made of: text that is no bare answer; branches below the cut; numbers with
 more digits than the limit; answers that the token limit would have cut."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How far a walk goes."""
-
-    cut: float
-    """Branches of a smaller probability are not followed."""
-    digits: int
-    """The most digits of a number."""
-    tokens: int
-    """The most tokens of a reply, its end included."""
-    settle: bool
-    """Whether a branch ends where its side is settled, though its answer is not."""
 
 
 @dataclass(frozen=True)

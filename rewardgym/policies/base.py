@@ -47,6 +47,10 @@ class Reply:
     """Tokens generated, or None where the policy does not count them."""
 
 
+class PolicyError(RuntimeError):
+    """A policy that cannot be loaded or asked: one line with its name, the cause, what to do."""
+
+
 @runtime_checkable
 class Policy(Protocol):
     """Anything that answers prompts."""

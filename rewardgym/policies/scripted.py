@@ -116,6 +116,24 @@ class ScriptedPolicy:
         """The exact probability of an answer off the asked side; None if it never answers."""
         return self.script.chance(variant, self.p) if self.script.answers else None
 
+    def known_answers(self, prompt: Prompt) -> dict[int | str, float]:
+        """The exact probability of each answer, for ``rewardgym.answer_law``; what is missing to 1
+        is text without an answer."""
+        rate = self.rate(prompt.variant)
+        if rate is None:
+            return {}
+        family = get_family(prompt.variant.family)
+        found: dict[int | str, float] = {}
+        for side, share in (
+            (prompt.variant.ask, 1.0 - rate),
+            (family.other(prompt.variant.ask), rate),
+        ):
+            examples = family.examples[side]
+            for text in examples:
+                answer = int(text) if family.kind == "number" else text.lower()
+                found[answer] = found.get(answer, 0.0) + share / len(examples)
+        return {answer: p for answer, p in found.items() if p > 0}
+
     def reply(self, prompts: Sequence[Prompt], streams: Sequence[Stream]) -> list[Reply]:
         return [self._one(prompt, stream) for prompt, stream in zip(prompts, streams, strict=True)]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,17 @@ FIRST_BATCH = {"cpu": 128, "cuda": 512}
 cache); halved whenever memory runs out, and then kept."""
 BATCH_TOKENS = {"cpu": 1 << 16, "cuda": 1 << 19}
 """Prompt and reply tokens a batch to begin with, by the type of device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A continuation as tokens."""
+
+    tokens: list[int]
+    """Without the token that ended the reply."""
+    finish: Finish
+    drawn: int
+    """Tokens drawn, that token included."""
 
 
 class TransformersPolicy:
@@ -113,23 +125,49 @@ class TransformersPolicy:
     def reply(self, prompts: Sequence[Prompt], streams: Sequence[Stream]) -> list[Reply]:
         """One reply a prompt, in order. Raises PolicyError for a prompt that the model's context
         cannot hold, and where a single rollout does not fit into memory."""
-        if len(prompts) != len(streams):
-            raise ValueError(f"{len(prompts)} prompts but {len(streams)} streams; give one each")
+        drawn = self.continue_ids([self.token_ids(prompt) for prompt in prompts], streams)
+        return [
+            Reply(self.decoding.prefill + self.text(one.tokens), one.finish, one.drawn)
+            for one in drawn
+        ]
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of reply tokens. Special tokens stay in it: they are what tells a reasoning
+        channel from an answer."""
+        return str(
+            self.tokenizer.decode(
+                list(tokens), skip_special_tokens=False, clean_up_tokenization_spaces=False
+            )
+        )
+
+    def continue_ids(
+        self,
+        ids: Sequence[Sequence[int]],
+        streams: Sequence[Stream],
+        stop: frozenset[int] = frozenset(),
+    ) -> list[Drawn]:
+        """Goes on from each sequence of tokens, in order; ``stop`` are tokens that end a
+        continuation besides the model's own, and stay in it."""
+        if len(ids) != len(streams):
+            raise ValueError(f"{len(ids)} prompts but {len(streams)} streams; give one each")
         use_adapter(self._loaded)
-        ids = [self.token_ids(prompt) for prompt in prompts]
-        # By length, so that little is padded; then by prompt, so that shared ones stand together.
-        order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), prompts[i].sha256, i))
-        replies: dict[int, Reply] = {}
+        known = [tuple(one) for one in ids]
+        # By length, so that little is padded; then by tokens, so that equal ones stand together.
+        order = sorted(range(len(known)), key=lambda i: (len(known[i]), known[i], i))
+        done: dict[int, Drawn] = {}
+        more = {"stop": stop} if stop else {}
         while order:
-            batch = order[: self._fitting(ids, order)]
+            batch = order[: self._fitting(known, order)]
             try:
-                found = self._generate([ids[i] for i in batch], [streams[i] for i in batch])
+                found = self._generate(
+                    [known[i] for i in batch], [streams[i] for i in batch], **more
+                )
             except RuntimeError as error:
                 self._shrink(error, len(batch))
                 continue
-            replies.update(zip(batch, found, strict=True))
+            done.update(zip(batch, found, strict=True))
             order = order[len(batch) :]
-        return [replies[i] for i in range(len(prompts))]
+        return [done[i] for i in range(len(known))]
 
     def token_ids(self, prompt: Prompt, decoding: Decoding | None = None) -> list[int]:
         """The prompt's tokens, prefill included (another one's where ``decoding`` is given);
@@ -143,7 +181,7 @@ class TransformersPolicy:
             found = self._ids[key] = self._loaded.encode(prompt, settings)
         return found
 
-    def _fitting(self, ids: list[list[int]], order: list[int]) -> int:
+    def _fitting(self, ids: Sequence[Sequence[int]], order: list[int]) -> int:
         """How many of the rollouts at the head of ``order`` make up one batch."""
         budget = BATCH_TOKENS.get(self._loaded.device.type, BATCH_TOKENS["cpu"])
         size = min(self.batch_size, len(order))
@@ -168,10 +206,15 @@ class TransformersPolicy:
             torch.cuda.empty_cache()
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
-    def _generate(self, ids: list[list[int]], streams: list[Stream]) -> list[Reply]:
-        unique = list(dict.fromkeys(tuple(one) for one in ids))
+    def _generate(
+        self,
+        ids: list[tuple[int, ...]],
+        streams: list[Stream],
+        stop: frozenset[int] = frozenset(),
+    ) -> list[Drawn]:
+        unique = list(dict.fromkeys(ids))
         place = {one: row for row, one in enumerate(unique)}
-        rows = torch.tensor([place[tuple(one)] for one in ids], device=self._loaded.device)
+        rows = torch.tensor([place[one] for one in ids], device=self._loaded.device)
         tokens, mask = self._padded(unique)
         length = tokens.shape[1]
         cache = None
@@ -182,10 +225,10 @@ class TransformersPolicy:
             input_ids=tokens[rows],
             attention_mask=mask[rows],
             past_key_values=cache,
-            generation_config=generation(self._loaded, self.decoding),
+            generation_config=generation(self._loaded, self.decoding, stop),
             logits_processor=processors(self.decoding, drawn, length, self._loaded.device),
         )
-        return [self._reply(row) for row in output[:, length:].tolist()]
+        return [self._drawn(row, stop) for row in output[:, length:].tolist()]
 
     def _padded(self, ids: list[tuple[int, ...]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Left-padded tokens and their mask, each of shape (prompts, longest)."""
@@ -209,15 +252,13 @@ class TransformersPolicy:
         cache.batch_select_indices(rows)
         return cache
 
-    def _reply(self, row: list[int]) -> Reply:
-        stop = next((at for at, token in enumerate(row) if token in self._loaded.eos_ids), None)
-        finish: Finish = "length" if stop is None else "stop"
-        kept = row if stop is None else row[:stop]
-        # Special tokens stay in the text: they are what tells a reasoning channel from an answer.
-        text = self.tokenizer.decode(
-            kept, skip_special_tokens=False, clean_up_tokenization_spaces=False
-        )
-        return Reply(self.decoding.prefill + text, finish, len(kept) + (stop is not None))
+    def _drawn(self, row: list[int], stop: frozenset[int]) -> Drawn:
+        for at, token in enumerate(row):
+            if token in self._loaded.eos_ids:
+                return Drawn(row[:at], "stop", at + 1)
+            if token in stop:
+                return Drawn(row[: at + 1], "stop", at + 1)
+        return Drawn(row, "length", len(row))
 
 
 def _one(model: str | Path | Checkpoint) -> Checkpoint:

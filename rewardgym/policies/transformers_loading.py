@@ -24,14 +24,11 @@ from transformers.utils import logging as transformers_logging
 
 from rewardgym.checkpoints import Checkpoint, CheckpointError, tokenizer_folder
 from rewardgym.names import unknown
+from rewardgym.policies.base import PolicyError as PolicyError
 from rewardgym.policies.decoding import Decoding
 from rewardgym.prompts import Prompt
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-class PolicyError(RuntimeError):
-    """A model that cannot be loaded or asked: one line with its name, the cause, what to do."""
 
 
 @dataclass

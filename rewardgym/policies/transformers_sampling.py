@@ -104,7 +104,9 @@ def warpers(decoding: Decoding) -> LogitsProcessorList:
     return found
 
 
-def generation(loaded: Loaded, decoding: Decoding) -> GenerationConfig:
+def generation(
+    loaded: Loaded, decoding: Decoding, stop: frozenset[int] = frozenset()
+) -> GenerationConfig:
     """What generate is told. Loading has emptied the checkpoint's own generation settings, so
     nothing that is left out here is filled in from there."""
     return GenerationConfig(
@@ -112,7 +114,7 @@ def generation(loaded: Loaded, decoding: Decoding) -> GenerationConfig:
         do_sample=False,
         num_beams=1,
         repetition_penalty=1.0,
-        eos_token_id=sorted(loaded.eos_ids),
+        eos_token_id=sorted(loaded.eos_ids | stop),
         pad_token_id=loaded.pad_id,
         use_cache=True,
     )

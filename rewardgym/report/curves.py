@@ -52,6 +52,12 @@ def draw_rates(
             raise unknown("column to draw", name, table.columns)
     if table.empty or not table["n"].sum():
         raise PlotError("there is nothing to draw: the run holds no readable answer yet")
+    if table["method"].nunique() > 1:
+        raise PlotError(
+            f"the run holds rows of {table['method'].nunique()} methods "
+            f"({', '.join(table['method'].unique())}), which share no line; choose one with "
+            "--method, or rewardgym.metrics.rates.of_method"
+        )
     arms = [arm for arm in ARM_TITLES if (table["arm"] == arm).any()]
     panels: Sequence[Any] = list(table[panel].unique()) if panel else [None]
     figure = Figure(

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rewardgym.metrics.rates import RATE_COLUMNS
+from rewardgym.metrics.rates import EXACT_COLUMNS, RATE_COLUMNS
 from rewardgym.outcomes import OTHERS
 
 if TYPE_CHECKING:
@@ -26,39 +26,60 @@ def percent(value: float) -> str:
 
 
 def with_interval(value: float, low: float, high: float, signed: bool = False) -> str:
-    """A value with its interval in percent: ``0.0 [0.0, 8.8]``; missing is a dash."""
+    """A value with its interval in percent: ``0.0 [0.0, 8.8]``; missing is a dash. Where the
+    interval is narrower than a tenth of a point the value alone says as much: ``99.36``."""
     if value != value:
         return DASH
     form = "+.1f" if signed else ".1f"
+    if high - low < 0.001:
+        return f"{100 * value:{'+' if signed else ''}.2f}"
     return f"{100 * value:{form}} [{100 * low:{form}}, {100 * high:{form}}]"
 
 
 def rates_table(table: pd.DataFrame, title: str = "", level: float = 0.95) -> Table:
     """Rates as a rich table: one row a group, the twin beside it, and every other outcome that
-    occurs. Rates and excess are in percent, with their intervals."""
-    keys = [name for name in table.columns if name not in (*RATE_COLUMNS, *OTHERS)]
+    occurs. Rates and excess are in percent, with their intervals; the method is named where any
+    row is not sampled, and its bounds are then those of :func:`gaming_rates`."""
+    numbers = (*RATE_COLUMNS, *EXACT_COLUMNS, *OTHERS)
+    keys = [name for name in table.columns if name not in numbers]
+    keys += ["method"] if (table["method"] != "sampled").any() else []
     shown = [name for name in OTHERS if table[name].sum() > 0]
+    beside = [name for name in EXACT_COLUMNS[1:] if name in table and _says_something(table, name)]
     bounds = f"[{100 * level:g}%]"
-    numbers = ("k/n", f"rate {bounds}", "twin k/n", f"excess {bounds}", *shown)
-    out = _table(title, keys, numbers)
+    heads = ("k/n", f"rate {bounds}", "twin k/n", f"excess {bounds}", *shown, *beside)
+    out = plain_table(title, keys, heads)
     for row in table.to_dict("records"):
-        counts = [str(row[name]) for name in shown]
-        out.add_row(*[_text(row[name]) for name in keys], *_numbers(row), *counts)
+        counts = [count(row[name]) for name in shown]
+        shares = [count(row[n]) if n == "residual" else percent(row[n]) for n in beside]
+        out.add_row(*[_text(row[name]) for name in keys], *_numbers(row), *counts, *shares)
     return out
+
+
+def _says_something(table: pd.DataFrame, name: str) -> bool:
+    return bool(table[name].sum() > 0 if name == "residual" else table[name].notna().any())
+
+
+def count(value: float) -> str:
+    """A count, or a sum of probabilities with two digits: ``7``, ``0.98``."""
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
 
 
 def series_table(table: pd.DataFrame, rows: list[str], title: str = "") -> Table:
     """Rates over checkpoints: one row a group of ``rows``, one column a checkpoint, then the last
     checkpoint's interval, its twin, its excess and its other outcomes."""
+    if table["method"].nunique() > 1:  # sampled and exact rows of one cell are two rows
+        rows = [*rows, "method"]
     checkpoints = list(table["checkpoint"].unique())
     heads = [str(name).removeprefix("checkpoint-") for name in checkpoints]
-    out = _table(title, rows, (*heads, "k/n", "rate [95%]", "twin k/n", "excess [95%]", "other"))
+    out = plain_table(
+        title, rows, (*heads, "k/n", "rate [95%]", "twin k/n", "excess [95%]", "other")
+    )
     for key, group in table.groupby(rows, sort=False):
         found = {row["checkpoint"]: row for row in group.to_dict("records")}
         rates = [percent(found[c]["rate"]) if c in found else DASH for c in checkpoints]
         last = found.get(checkpoints[-1])
         numbers = _numbers(last) if last else [DASH] * 4
-        others = str(sum(last[name] for name in OTHERS)) if last else DASH
+        others = count(sum(last[name] for name in (*OTHERS, "residual"))) if last else DASH
         out.add_row(*[_text(part) for part in key], *rates, *numbers, others)
     return out
 
@@ -74,7 +95,8 @@ def print_table(table: Table) -> None:
     console.print(table)
 
 
-def _table(title: str, keys: list[str], numbers: tuple[str, ...]) -> Table:
+def plain_table(title: str, keys: list[str], numbers: tuple[str, ...]) -> Table:
+    """An empty table: text columns, then columns of numbers."""
     from rich import box
     from rich.table import Table
 
@@ -88,9 +110,9 @@ def _table(title: str, keys: list[str], numbers: tuple[str, ...]) -> Table:
 
 def _numbers(row: Mapping[Any, Any]) -> list[str]:
     return [
-        f"{row['k']}/{row['n']}",
+        f"{count(row['k'])}/{count(row['n'])}",
         with_interval(row["rate"], row["low"], row["high"]),
-        f"{row['twin_k']}/{row['twin_n']}" if row["twin_n"] else DASH,
+        f"{count(row['twin_k'])}/{count(row['twin_n'])}" if row["twin_n"] else DASH,
         with_interval(row["excess"], row["excess_low"], row["excess_high"], signed=True),
     ]
 
