@@ -130,6 +130,7 @@ def chain_laws(
     close: Close | None = None,
     cut: float = CUT,
     digits: int = DIGITS,
+    answer_tokens: int = ANSWER_TOKENS,
     keep_logits: bool = False,
 ) -> list[Chain]:
     """One chain a prompt and stream, in order, with the exact law after its closing tag.
@@ -145,7 +146,7 @@ def chain_laws(
     ids = [policy.token_ids(prompt, free) for prompt in prompts]
     drawn = policy.continue_ids(ids, streams, _closing_token(policy, closing))
     grammar = make_grammar(get_family(prompts[0].variant.family), close or _close(prefill))
-    answering = dataclasses.replace(free, prefill=prefill, max_new_tokens=ANSWER_TOKENS)
+    answering = dataclasses.replace(free, prefill=prefill, max_new_tokens=answer_tokens)
     scorer = Scorer(policy, grammar, answering, limits, keep_logits, None)
     forced = policy.loaded.plain_ids(prefill) if prefill else []
     ends = [_chain_length(policy, one, closing) for one in drawn]

@@ -32,9 +32,13 @@ class Forest(Protocol):
     def roots(self) -> torch.Tensor:
         """The logits after each prompt, float32, shape (prompts, vocabulary)."""
 
-    def grow(self, rows: Ints, parents: Ints, tokens: Ints) -> torch.Tensor:
+    def grow(
+        self, rows: Ints, parents: Ints, tokens: Ints, anchors: Ints | None = None
+    ) -> torch.Tensor:
         """Adds one node an entry, and gives the logits after each, shape (nodes, vocabulary).
-        ``parents`` are nodes by the order in which they were added, -1 for the prompt itself."""
+        ``parents`` are nodes by the order in which they were added, -1 for the prompt itself;
+        ``anchors`` says how many of the prompt's tokens a node without a parent has before it,
+        all of them where it is left out."""
 
 
 def plant(loaded: Loaded, prompts: Sequence[Sequence[int]]) -> Forest:
@@ -82,8 +86,6 @@ class CachedForest:
     def grow(
         self, rows: Ints, parents: Ints, tokens: Ints, anchors: Ints | None = None
     ) -> torch.Tensor:
-        """As in :class:`Forest`; ``anchors`` says how many of the prompt's tokens a node without a
-        parent has before it, all of them where it is left out."""
         self.tokens += len(rows)
         self._keep(rows)
         depth, anchor, ancestors = self._lineage(rows, parents, anchors)

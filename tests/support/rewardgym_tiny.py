@@ -92,12 +92,13 @@ WORDS = ("mon", "day", "sun", "sat", "ur")
 """Pieces of the weekday family's answers, for tokenizers that have few tokens."""
 
 
-def few_tokens(kind: str) -> Any:
+def few_tokens(kind: str, thinks: bool = False) -> Any:
     """A tokenizer of some thirty tokens, so that every sequence can be written down.
 
     ``character``: one token a character; ``chunks``: byte-level, with numbers of up to three digits
     as tokens; ``sentencepiece``: pieces with their leading space, which decoding drops at the start
-    of a text. What they cannot spell is one unknown token."""
+    of a text. What they cannot spell is one unknown token. With ``thinks`` the closing tag of a chain
+    of thought is a token as well."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -120,6 +121,8 @@ def few_tokens(kind: str) -> Any:
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, unk_token="<unk>", eos_token="<|end|>", pad_token="<|pad|>"
     )
+    if thinks:
+        fast.add_tokens(["</think>"])
     fast.chat_template = "{{ messages[-1]['content'] }}"
     return fast
 
