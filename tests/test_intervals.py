@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom, norm
+from scipy.stats import binom, norm, t
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from rewardgym.metrics.intervals import (
@@ -302,3 +302,14 @@ def test_the_coverage_of_a_mean_of_noughts_and_ones_is_wilsons(m: int, p: float)
     exact_low, exact_high = wilson(k, m)
     exact = float((binom.pmf(k, m, p) * ((exact_low <= p) & (p <= exact_high))).sum())
     assert float(((low <= p) & (p <= high)).mean()) == pytest.approx(exact, abs=0.007)
+
+
+def test_the_effective_size_counts_half_a_value_at_each_end() -> None:
+    # Closed form: weighted mean and variance with weight 1/2 at 0 and at 1, m degrees of freedom.
+    values = np.random.default_rng(6).beta(3, 4, 50)
+    weights = np.r_[np.ones(50), 0.5, 0.5]
+    centre = np.average(np.r_[values, 0, 1], weights=weights)
+    variance = (weights * (np.r_[values, 0, 1] - centre) ** 2).sum() / 50
+    size = centre * (1 - centre) / (variance / 50) * (norm.ppf(0.975) / t.ppf(0.975, 49)) ** 2
+    expected = wilson(values.mean() * size, size)
+    np.testing.assert_allclose(mean_interval(values), expected, atol=1e-12)

@@ -149,15 +149,12 @@ def hint_effect(run: Source, by: Sequence[str] | str = (), *, level: float = 0.9
         sides: list[dict[str, Any]] = group.to_dict("records")  # type: ignore[assignment]
         rows += [*sides, {**{name: sides[0][name] for name in names}, **_mean(sides)}]
     found = pd.DataFrame(rows)
-    if found.empty or found.loc[found["favours"] == "mean", "k"].isna().all():
+    if found.loc[found["favours"] == "mean", "k"].isna().all():
         raise ValueError(
             "the hint favours one side only; sweep the mirrored variants too: grid(mirror=True)"
         )
     counts = ["k", "n", "twin_k", "twin_n"]
     return found[[*names, "favours", *counts, "effect", "low", "high", "p_value"]]
-
-
-# Excess
 
 
 def _needs_twins(table: pd.DataFrame) -> None:
@@ -275,7 +272,7 @@ def _picked(cells: pd.DataFrame, side: Filter) -> pd.DataFrame:
                 raise unknown(f"{name} among the cells of {dict(side)}:", value, there)
         known = kept[name].isin([value for value in values if value is not None])
         kept = kept[known | (kept[name].isna() if None in values else False)]
-    if {*side} & {*_ARMS, "variant"} or side.get("hint") is False:
+    if {*side} & {*_ARMS, "variant"} or side.get("hint") is False or kept.empty:
         return kept
     conflict = kept[kept["arm"] == "conflict"]
     if conflict.empty:

@@ -149,9 +149,6 @@ def p_values(
     return found.reshape(shape)
 
 
-# Tests
-
-
 def _score(k1: Floats, n1: Floats, k2: Floats, n2: Floats) -> Floats:
     """The z-test with the pooled variance. statsmodels' ``test_proportions_2indep`` takes one
     pair at a time and has no correction. Ours takes half a step of the larger sample's k off the
