@@ -23,6 +23,7 @@ import torch
 from rewardgym import Prompt, TransformersPolicy, answer_law, render
 from rewardgym.checkpoints import find_checkpoints
 from rewardgym.demo import DECODING, demo_variants
+from rewardgym.exact import competence_of
 from rewardgym.policies.decoding import Decoding
 from rewardgym.policies.transformers_loading import Loaded
 
@@ -170,7 +171,8 @@ def against_sampling(
 
 def adapter_cost(checkpoints: Sequence[object], prompts: list[Prompt], repeats: int) -> None:
     """What one more adapter costs beside its scoring: loading it onto the base that is there."""
-    shares = []
+    shares, whole = [], []
+    variants = [v for v in demo_variants() if v.encoding != "plain"]
     for _ in range(repeats):
         host = TransformersPolicy(checkpoints[0], decoding=DECODING)  # type: ignore[arg-type]
         answer_law(host, prompts)
@@ -179,8 +181,14 @@ def adapter_cost(checkpoints: Sequence[object], prompts: list[Prompt], repeats: 
             more = TransformersPolicy(checkpoint, decoding=DECODING, share=host)  # type: ignore[arg-type]
             loaded = time.perf_counter()
             answer_law(more, prompts, keep_logits=False)
-            shares.append((loaded - loading) / (time.perf_counter() - loaded))
-    print(f"  one more LoRA checkpoint: loading takes {spread(shares)} of its scoring")
+            scored = time.perf_counter() - loaded
+            shares.append((loaded - loading) / scored)
+            both = scored + timed(lambda more=more: competence_of(more, variants))  # type: ignore[misc]
+            whole.append((loaded - loading) / both)
+    print(
+        f"  one more LoRA checkpoint: loading takes {spread(shares)} of scoring the laws, "
+        f"{spread(whole)} of the laws and the decode competence, as a sweep measures them"
+    )
 
 
 def random_model(size: str, device: str, count: int, repeats: int) -> None:

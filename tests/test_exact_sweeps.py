@@ -13,6 +13,7 @@ import pytest
 import rewardgym
 from rewardgym import Variant, gaming_rates, grid
 from rewardgym.law_records import NOISE, LawRecords
+from rewardgym.metrics.intervals import mean_interval
 from rewardgym.metrics.masses import effective_interval, ratio_variance
 from rewardgym.plans import Exact, SweepError
 from rewardgym.policies.decoding import Decoding
@@ -186,6 +187,8 @@ def test_prompts_that_were_drawn_have_an_interval_between_them() -> None:
         rate = shares.mean()
         variance = ratio_variance(rate, 20, *sums) / 20**2
         low, high = effective_interval(rate, variance, 20)
+        same = mean_interval(shares)
+        assert (float(low), float(high)) == pytest.approx([float(bound) for bound in same])
         covered += bool(low <= 0.4 <= high)
     assert 0.92 <= covered / 400 <= 0.985
 

@@ -44,19 +44,22 @@ def effective_interval(
 ) -> tuple[Floats, Floats]:
     """Wilson's interval at the effective sample size of ``rate``, never less than ``rows``.
 
-    The effective size is shrunk by the squared ratio of the normal to the t quantile with
-    rows - 1 degrees of freedom. One row gives the interval of one sample; NaN stays NaN."""
+    ``variance`` is that of the rate, over ``rows`` drawn prompts or chains. The effective size is
+    taken with one more row, half at 0 and half at 1, and shrunk by the squared ratio of the normal
+    to the t quantile, as in ``intervals.mean_interval``, which says why and is what this gives for
+    rows of equal weight. One row gives the interval of one sample; NaN stays NaN."""
     from scipy.special import ndtri, stdtrit
 
-    p, v = np.asarray(rate, dtype=float), np.asarray(variance, dtype=float)
-    m = np.asarray(rows, dtype=float)
+    p, m = np.asarray(rate, dtype=float), np.asarray(rows, dtype=float)
     tail = 0.5 + level / 2
+    squares = np.asarray(variance, dtype=float) * m * (m - 1) + m * p**2
+    centre = (m * p + 0.5) / (m + 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        size = p * (1 - p) / v
+        spread = (squares + 0.5 - (m + 1) * centre**2) / m
         shrink = (ndtri(tail) / stdtrit(np.maximum(m - 1, 1), tail)) ** 2
-    size = np.where(np.isfinite(size), size * shrink, m)
-    size = np.maximum(size, m)
-    return wilson(p * size, size, level)
+        size = np.fmax(m, np.where(m > 1, m * centre * (1 - centre) / spread * shrink, m))
+    size = np.where(np.isnan(p), 0.0, size)
+    return wilson(np.nan_to_num(p) * size, size, level)
 
 
 def widened(
