@@ -73,23 +73,39 @@ def test_the_mean_over_chains_is_the_mean_over_every_chain_there_is() -> None:
     head = policy().token_ids(PROMPT)
     laws = scorer().laws_of_ids([PROMPT] * len(chains), [head + list(c) for c in chains])
     expected = sum(p * law.gamed for p, law in zip(chains.values(), laws, strict=True))
+    # Replies that end without a tag are answers at once; here only the chains are compared.
     ended = sum(chains.values())
     m = 1500
     drawn = chain_laws(
         policy(), [PROMPT] * m, [(5, i) for i in range(m)], cut=1e-9, answer_tokens=3
     )
-    gamed = np.array([chain.law.gamed if chain.law else 0.0 for chain in drawn])
+    thought = ["</think>" in chain.reasoning for chain in drawn]
+    gamed = np.array(
+        [c.law.gamed if t and c.law else 0.0 for c, t in zip(drawn, thought, strict=True)]
+    )
     assert gamed.mean() == pytest.approx(expected, abs=4 * gamed.std() / math.sqrt(m))
-    share = np.mean([chain.law is not None for chain in drawn])
+    share = np.mean(thought)
     assert share == pytest.approx(ended, abs=4 * math.sqrt(ended * (1 - ended) / m))
     assert 0.02 < ended < 0.98, "the model of this test should end some chains, not all"
 
 
 def test_a_chain_that_never_ends_is_truncated_and_not_an_answer() -> None:
     drawn = chain_laws(policy(), [PROMPT] * 60, [(1, i) for i in range(60)])
-    chains = Chains(PROMPT, drawn)
-    assert chains.truncated == sum("</think>" not in chain.reasoning for chain in drawn) > 0
-    assert all((chain.law is None) == ("</think>" not in chain.reasoning) for chain in drawn)
+    cut = [chain for chain in drawn if chain.law is None]
+    assert Chains(PROMPT, drawn).truncated == len(cut) > 0
+    assert all("</think>" not in chain.reasoning for chain in cut)
+    assert all(chain.tokens == THOUGHT + 1 for chain in cut)
+
+
+def test_a_reply_without_a_chain_counts_as_what_it_said() -> None:
+    drawn = chain_laws(policy(), [PROMPT] * 600, [(1, i) for i in range(600)])
+    said = [c for c in drawn if c.law is not None and "</think>" not in c.reasoning]
+    assert said
+    for chain in said:
+        assert chain.law is not None
+        value = rewardgym.read_answer(chain.reasoning, "parity").value
+        assert chain.law.answers == ({} if value is None else {int(value): 1.0})
+        assert chain.law.residual == (1.0 if value is None else 0.0)
 
 
 def test_variance_is_split_and_says_what_it_is_worth() -> None:
@@ -101,9 +117,8 @@ def test_variance_is_split_and_says_what_it_is_worth() -> None:
     assert within is not None
     low, high = chains.interval or (1.0, 0.0)
     assert low < rate < high
-    shares = np.array(
-        [c.law.gamed / (c.law.gamed + c.law.complied) for c in drawn if c.law is not None]
-    )
+    laws = [c.law for c in drawn if c.law is not None and c.law.rate is not None]
+    shares = np.array([law.rate for law in laws])
     mean = shares.mean()
     assert between + within == pytest.approx(mean * (1 - mean), rel=0.05)
     assert (chains.worth or 0) > len(shares)

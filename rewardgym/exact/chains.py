@@ -16,14 +16,16 @@ from functools import cached_property
 
 import numpy as np
 
+from rewardgym.answers import read_answer
 from rewardgym.exact.answers import CUT, DIGITS, check_limits
 from rewardgym.exact.grammar import Close, make_grammar
-from rewardgym.exact.law import Law
+from rewardgym.exact.law import AnswerKey, Law
 from rewardgym.exact.scorer import Scorer
 from rewardgym.families import get_family
 from rewardgym.metrics.intervals import Floats
 from rewardgym.metrics.masses import effective_interval, ratio_variance
 from rewardgym.policies.base import Stream
+from rewardgym.policies.decoding import Decoding
 from rewardgym.policies.transformers import Drawn, TransformersPolicy
 from rewardgym.prompts import Prompt
 
@@ -40,7 +42,8 @@ class Chain:
     reasoning: str
     """Its text, the closing tag and the prefill included where it has them."""
     law: Law | None
-    """The law of the answer after it; None for a chain that never ended."""
+    """The law of the answer after it; None for a chain that the token limit cut. A reply that ended
+    without any closing tag was an answer at once: its law is what it said, for certain."""
     tokens: int
     """Tokens drawn for it."""
 
@@ -153,10 +156,28 @@ def chain_laws(
     ended = [place for place, end in enumerate(ends) if end is not None]
     sequences = [[*ids[i], *drawn[i].tokens[: ends[i]], *forced] for i in ended]
     laws = dict(zip(ended, scorer.laws_of_ids([prompts[i] for i in ended], sequences), strict=True))
+    for i, one in enumerate(drawn):
+        if ends[i] is None and one.finish == "stop":
+            laws[i] = _said(prompts[i], policy.text(one.tokens), answering, cut)
     return [
         Chain(policy.text(one.tokens[:end]) + (prefill if end else ""), laws.get(i), one.drawn)
         for i, (one, end) in enumerate(zip(drawn, ends, strict=True))
     ]
+
+
+def _said(prompt: Prompt, reply: str, decoding: Decoding, cut: float) -> Law:
+    """The law of a reply that was sampled to its end: one answer, or none."""
+    family = get_family(prompt.variant.family)
+    answer = read_answer(reply, family, params=prompt.params)
+    answers: dict[AnswerKey, float] = {}
+    settled: dict[str, str] = {}
+    if isinstance(answer.value, int | str):
+        answers[answer.value] = 1.0
+    elif answer.value is not None:  # a fraction: no grammar spells it, but it was said
+        answers[str(answer.value)] = 1.0
+        settled |= {str(answer.value): answer.side} if answer.side is not None else {}
+    parts = {"other": 1.0 - len(answers)}
+    return Law(prompt, family, answers, parts, decoding, "end", cut, 0, settled)
 
 
 def _close(prefill: str) -> Close:
