@@ -57,6 +57,7 @@ RATES_HELP = """Gaming rates of a run, with intervals and the excess over the tw
 Examples:
   rewardgym rates runs/x --by checkpoint,field,arm --format csv
   rewardgym rates runs/x --by checkpoint,step,field,arm --plot rates.png
+  rewardgym rates runs/x --plan hypotheses.toml
 """
 
 DEMO_HELP = """The main job: gaming rates of the shipped organism over its own RL checkpoints.
@@ -116,12 +117,19 @@ def rates(
         str | None, typer.Option(help="Only rows of this method: sampled, exact or chains.")
     ] = None,
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    plan: Annotated[
+        Path | None, typer.Option(help="Answer this TOML of hypotheses; mark all else exploratory.")
+    ] = None,
 ) -> None:
     from rewardgym.metrics.rates import gaming_rates, of_method
     from rewardgym.report.tables import print_table, rates_table, to_json
 
     names = [name.strip() for name in by.split(",") if name.strip()]
     table = of_method(gaming_rates(run, names, level=level), method)
+    if plan is not None:
+        from rewardgym.report.preregistered import answer
+
+        table = answer(run, plan, table, quiet=form is not Format.table)
     if form is Format.csv:
         table.to_csv(sys.stdout, index=False)
     elif form is Format.json:

@@ -20,6 +20,8 @@ Examples:
   rewardgym sweep --checkpoints 'runs/grpo/checkpoint-*' --field reward,cost --n 50 --out runs/x
   rewardgym sweep --policy 'scripted:game(0.3)' --encoding plain,base64 --out runs/y
   rewardgym sweep --checkpoints organism --preset odd-number --dry-run --out runs/z
+  rewardgym sweep --checkpoints organism --exact --out runs/e
+  rewardgym sweep --policy 'scripted:game(0.3)' --n 2000 --until 0.03 --out runs/u
 """
 
 NOISE_HELP = """How far the exact law moves when only the arithmetic changes.
@@ -72,6 +74,19 @@ def sweep(
         bool,
         typer.Option("--chains", help="Sample n chains of thought, take the exact law after each."),
     ] = False,
+    plan_file: Annotated[
+        Path | None,
+        typer.Option("--plan", help="Register this TOML of hypotheses with the run, first of all."),
+    ] = None,
+    until: Annotated[
+        float | None,
+        typer.Option(
+            help="Stop a cell when its rate is known to this, such as 0.03; n is the most."
+        ),
+    ] = None,
+    until_excess: Annotated[
+        float | None, typer.Option(help="The same for the excess over the twin.")
+    ] = None,
     cut: Annotated[
         float, typer.Option(help="With --exact: follow no branch less likely than this.")
     ] = 1e-4,
@@ -82,11 +97,17 @@ def sweep(
     extend: Annotated[bool, typer.Option(help="Add variants, policies or n to a run.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
 ) -> None:
-    from rewardgym.plans import Exact, make_plan
+    from rewardgym.early_stopping import savings
+    from rewardgym.plans import Exact, Until, make_plan
     from rewardgym.policies.decoding import Decoding
     from rewardgym.report.plans import plan_text
     from rewardgym.sweeps import run_plan
 
+    if until is not None and until_excess is not None:
+        raise ValueError("--until and --until-excess are both given; choose one")
+    early = Until(half_width=until) if until is not None else None
+    if until_excess is not None:
+        early = Until(half_width=until_excess, excess=True)
     sources = [*(checkpoints or []), *(policy or [])]
     if not sources:
         raise ValueError(
@@ -113,11 +134,14 @@ def sweep(
         exact=Exact(cut=cut, digits=digits, close=close, chains=chains)
         if exact or chains
         else False,
+        until=early,
     )
     print(plan_text(plan))
     if dry_run:
         return
-    run = run_plan(plan, out, extend=extend, progress=True)
+    run = run_plan(plan, out, extend=extend, progress=True, preregistration=plan_file)
+    if early is not None:
+        print(savings(run))
     print(f"done: {run.folder}; next: rewardgym rates {run.folder}")
 
 

@@ -37,8 +37,8 @@ class Task:
 class Measure(Protocol):
     """One way to measure."""
 
-    def done(self, cell: int) -> set[int]:
-        """The indices of a cell that need no further work."""
+    def done(self, cell: int, start: int = 0) -> set[int]:
+        """The indices of a cell, from ``start`` on, that need no further work."""
 
     def done_count(self, cell: int, n: int) -> int:
         """How many of a cell's first ``n`` indices need no further work."""
@@ -66,8 +66,8 @@ class Sampling:
     def __init__(self, store: RecordStore) -> None:
         self._store = store
 
-    def done(self, cell: int) -> set[int]:
-        return self._store.done(cell)
+    def done(self, cell: int, start: int = 0) -> set[int]:
+        return self._store.done(cell, start)
 
     def done_count(self, cell: int, n: int) -> int:
         return self._store.done_count(cell, n)
@@ -97,7 +97,7 @@ class ExactLaws:
         self._records = LawRecords(store, create=True)
         self._exact = exact
 
-    def done(self, cell: int) -> set[int]:
+    def done(self, cell: int, start: int = 0) -> set[int]:
         return self._records.done(cell)
 
     def done_count(self, cell: int, n: int) -> int:
@@ -156,7 +156,7 @@ class Chaining:
         self._records = LawRecords(store, create=True)
         self._exact = exact
 
-    def done(self, cell: int) -> set[int]:
+    def done(self, cell: int, start: int = 0) -> set[int]:
         return self._records.done(cell)
 
     def done_count(self, cell: int, n: int) -> int:

@@ -54,6 +54,38 @@ class Exact:
         return own | {"close": self.close or "auto"}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Until:
+    """When a cell of sampled replies may stop before n: its confidence sequence is decided."""
+
+    half_width: float
+    """The wanted half-width of the sequence, such as 0.03 for 3 points."""
+    excess: bool = False
+    """Whether the excess over the twin is to be that narrow, instead of each rate: a conflict cell
+    and its twin then stop together."""
+    every: int = 32
+    """Rollouts of a cell between two looks. The looks stand at fixed numbers of rollouts, so that
+    an interrupted run stops where an undisturbed one does."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.half_width < 0.5:
+            raise SweepError(
+                f"until is {self.half_width}; allowed: above 0, below 0.5, such as 0.03 for 3 "
+                "points"
+            )
+        if self.every < 1:
+            raise SweepError(f"every is {self.every}; allowed: 1 or more rollouts between looks")
+
+    def describe(self) -> dict[str, Any]:
+        """All settings, JSON-able, as stored with every cell."""
+        return {
+            "method": "sequential",
+            "until": self.half_width,
+            "until_of": "excess" if self.excess else "rate",
+            "look_every": self.every,
+        }
+
+
 @dataclass(frozen=True)
 class Entry:
     """One policy of a plan, not loaded yet."""
@@ -78,11 +110,15 @@ class Plan:
     seed: int
     exact: Exact | None = None
     """How laws are measured; None for a sweep that samples replies."""
+    until: Until | None = None
+    """When a cell may stop before n; None for never."""
 
     @property
     def method(self) -> str:
-        """How rates are come by: sampled, exact or chains."""
-        return self.exact.method if self.exact is not None else "sampled"
+        """How rates are come by: sampled, sequential, exact or chains."""
+        if self.exact is not None:
+            return self.exact.method
+        return "sequential" if self.until is not None else "sampled"
 
     def count(self, variant: Variant) -> int:
         """How often a variant is asked: the law of a prompt that leaves nothing open is one."""
@@ -128,9 +164,14 @@ def make_plan(
     device: str | None = None,
     dtype: str | None = None,
     exact: Exact | bool = False,
+    until: Until | float | None = None,
 ) -> Plan:
     """The plan of a sweep, with every argument and every checkpoint checked, nothing loaded."""
     laws = Exact() if exact is True else exact or None
+    early = Until(half_width=until) if isinstance(until, int | float) else until
+    if laws is not None and early is not None:
+        raise SweepError("until stops sampling early, and exact laws are not sampled: choose one")
+    how = (laws or early).describe() if laws or early else {}  # type: ignore[union-attr]
     if n < 1:
         raise SweepError(f"n is {n}; ask for at least 1 rollout a cell")
     if seed < 0:
@@ -142,7 +183,7 @@ def make_plan(
     sources: Sequence[Any] = [policy] if one else list(policy)  # type: ignore[arg-type]
     settings = decoding if decoding is not None else Decoding()
     entries = [
-        _measured(entry, laws)
+        _measured(entry, how)
         for source in sources
         for entry in _entries(source, settings, device, dtype)
     ]
@@ -152,14 +193,13 @@ def make_plan(
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise SweepError(f"two policies are called {twice!r}; give each its own name")
-    return Plan(tuple(entries), tuple(asked), n, seed, laws)
+    return Plan(tuple(entries), tuple(asked), n, seed, laws, early)
 
 
-def _measured(entry: Entry, exact: Exact | None) -> Entry:
-    """The entry with the method in its description, so that laws and replies are other cells."""
-    if exact is None:
+def _measured(entry: Entry, how: Mapping[str, Any]) -> Entry:
+    """The entry with the method in its description, so that other methods are other cells."""
+    if not how:
         return entry
-    how = exact.describe()
     return replace(
         entry, description={**entry.description, **how}, identity={**entry.identity, **how}
     )

@@ -223,11 +223,13 @@ class RecordStore:
 
     # Reading
 
-    def done(self, cell: int) -> set[int]:
-        """The indices of a cell that need no further request: all rows but error rows."""
+    def done(self, cell: int, start: int = 0) -> set[int]:
+        """The indices of a cell, from ``start`` on, that need no further request: all rows but
+        error rows."""
         with told(self.path):
             rows = self._connection.execute(
-                "SELECT idx FROM rows WHERE cell = ? AND outcome != ?", (cell, ERROR)
+                "SELECT idx FROM rows WHERE cell = ? AND idx >= ? AND outcome != ?",
+                (cell, start, ERROR),
             )
             return {index for (index,) in rows}
 
@@ -292,6 +294,11 @@ class RecordStore:
         """When rows were written, and with which versions."""
         rows = self._connection.execute("SELECT id, started, versions FROM sessions ORDER BY id")
         return [{"id": i, "started": s, "versions": json.loads(v)} for i, s, v in rows]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is measured yet."""
+        return not self.query("SELECT 1 FROM rows LIMIT 1")
 
     def query(self, statement: str, arguments: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """The rows of one SELECT; errors become StoreErrors."""

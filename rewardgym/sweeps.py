@@ -17,9 +17,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rewardgym.early_stopping import EarlyStop
 from rewardgym.law_records import NOISE
 from rewardgym.measuring import Measure, Task, make_measure
-from rewardgym.plans import Entry, Exact, Plan, PolicySource, SweepError, cell_stream, make_plan
+from rewardgym.metrics.registered import register
+from rewardgym.plans import (
+    Entry,
+    Exact,
+    Plan,
+    PolicySource,
+    SweepError,
+    Until,
+    cell_stream,
+    make_plan,
+)
 from rewardgym.policies.base import Policy
 from rewardgym.policies.decoding import Decoding
 from rewardgym.progress import Progress, make_progress
@@ -45,8 +56,10 @@ def sweep(
     device: str | None = None,
     dtype: str | None = None,
     exact: Exact | bool = False,
+    until: Until | float | None = None,
     extend: bool = False,
     progress: bool | None = None,
+    preregistration: str | Path | None = None,
 ) -> Run:
     """Asks every policy every variant ``n`` times and stores each rollout in ``out``.
 
@@ -58,6 +71,11 @@ def sweep(
     ``exact`` measures the law of every prompt instead of sampling replies. Such rows stand beside
     sampled ones and are never pooled with them. ``n`` is then the number of prompts of a variant
     that leaves something open, or the chains of thought a cell with ``Exact(chains=True)``.
+
+    ``until`` lets a cell stop before ``n``, once its confidence sequence (which holds however often
+    one looks) is that narrow to either side; ``Until(half_width, excess=True)`` asks this of the
+    excess over the twin instead. ``preregistration`` is a TOML of hypotheses, stored with the run
+    before anything is measured; see ``rewardgym.metrics.preregistration``.
 
     Raises SweepError for a folder made with another configuration, CheckpointError for a
     checkpoint that cannot be used, StoreError for a full disk; what was collected stays.
@@ -72,15 +90,24 @@ def sweep(
         device=device,
         dtype=dtype,
         exact=exact,
+        until=until,
     )
-    return run_plan(plan, out, extend=extend, progress=progress)
+    return run_plan(plan, out, extend=extend, progress=progress, preregistration=preregistration)
 
 
 def run_plan(
-    plan: Plan, out: str | Path, *, extend: bool = False, progress: bool | None = None
+    plan: Plan,
+    out: str | Path,
+    *,
+    extend: bool = False,
+    progress: bool | None = None,
+    preregistration: str | Path | None = None,
 ) -> Run:
-    """Carries out a plan, or what is left of it; see :func:`sweep`."""
+    """Carries out a plan, or what is left of it; see :func:`sweep`. ``preregistration`` is a TOML
+    of hypotheses that is stored with the run before anything is measured."""
     with RecordStore(out, create=True) as store:
+        if preregistration is not None:
+            register(store, preregistration)
         _agree_on_config(store, plan, extend)
         with make_progress(progress, plan.rollouts) as bar:
             _execute(store, plan, bar)
@@ -154,15 +181,18 @@ def _execute(store: RecordStore, plan: Plan, bar: Progress) -> None:
         skipped = sum(map(measure.done_count, cells, counts))
         bar.start(entry.name, sum(counts), skipped)
         variant_of = dict(zip(cells, plan.variants, strict=True))
-        if skipped == sum(counts) and measure.finished(variant_of):
+        stop = EarlyStop(store, plan.until, plan.n, variant_of) if plan.until else None
+        left = bool(stop.open) if stop else skipped < sum(counts)
+        if not left and measure.finished(variant_of):
             continue
         policy = entry.load(host)
         if session is None:
             session = store.start_session(_now(), versions(policy))
-        tasks = _tasks(store, plan, measure, entry, cells)
-        for chunk in _chunks(tasks, getattr(policy, "chunk", CHUNK)):
-            measure.run(session, policy, chunk)
-            bar.advance(len(chunk))
+        for wanted in _rounds(plan, variant_of, stop):
+            tasks = _tasks(store, plan, measure, entry, variant_of, wanted)
+            for chunk in _chunks(tasks, getattr(policy, "chunk", CHUNK)):
+                measure.run(session, policy, chunk)
+                bar.advance(len(chunk))
         measure.finish(policy, plan, variant_of)
         # Only an adapter's base is worth keeping: two full models at once may not fit.
         host = policy if entry.identity.get("kind") == "adapter" else None
@@ -176,18 +206,32 @@ def _cell(store: RecordStore, entry: Entry, position: int, variant: Variant) -> 
     )
 
 
+def _rounds(
+    plan: Plan, cells: Mapping[int, Variant], stop: EarlyStop | None
+) -> Iterator[dict[int, range]]:
+    """The indices that each cell needs: all at once, or round by round where cells may stop."""
+    if stop is None:
+        yield {cell: range(plan.count(variant)) for cell, variant in cells.items()}
+        return
+    while wanted := stop.open:
+        yield wanted
+        stop.look()
+
+
 def _tasks(
     store: RecordStore,
     plan: Plan,
     measure: Measure,
     entry: Entry,
-    cells: list[int],
+    cells: Mapping[int, Variant],
+    wanted: Mapping[int, range],
 ) -> Iterator[Task]:
-    for variant, cell in zip(plan.variants, cells, strict=True):
-        done = measure.done(cell)
+    for cell, indices in wanted.items():
+        variant = cells[cell]
+        done = measure.done(cell, indices.start)
         stream = cell_stream(entry, variant)
         known: dict[str, int] = {}
-        for index in range(plan.count(variant)):
+        for index in indices:
             if index in done:
                 continue
             prompt = plan.prompt(variant, index)

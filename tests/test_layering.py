@@ -18,7 +18,7 @@ SOURCES = (ROOT / "rewardgym", ROOT / "envs" / "rewardgym_envs")
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("cli", "cli_sweep"),
     ("demo",),
-    ("report", "sweeps", "measuring", "training", "testing", "registration"),
+    ("report", "sweeps", "measuring", "early_stopping", "training", "testing", "registration"),
     ("plans",),
     ("metrics", "policies", "exact", "rewardgym_envs"),
     (

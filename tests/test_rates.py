@@ -12,7 +12,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 
 import rewardgym
 from rewardgym import Variant, gaming_rates, grid
-from rewardgym.metrics.rates import EXACT_COLUMNS, KEYS, RATE_COLUMNS
+from rewardgym.metrics.rates import EXACT_COLUMNS, KEYS, RATE_COLUMNS, TEST_COLUMNS
 from rewardgym.outcomes import OTHERS, Outcome
 from rewardgym.records import Record, RecordStore
 
@@ -89,7 +89,7 @@ def test_the_columns_are_the_groups_the_rates_and_the_other_outcomes(store: Reco
     fill(store, CONFLICT, {"complied": 1})
     table = gaming_rates(store, by=["checkpoint", "field"])
     groups = ["checkpoint", "field", "arm"]
-    assert list(table.columns) == [*groups, *RATE_COLUMNS, *OTHERS, *EXACT_COLUMNS]
+    assert list(table.columns) == [*groups, *RATE_COLUMNS, *OTHERS, *EXACT_COLUMNS, *TEST_COLUMNS]
 
 
 def test_no_answer_gives_no_rate_and_never_nought(store: RecordStore) -> None:

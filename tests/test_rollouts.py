@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 import rewardgym
 from rewardgym import Variant, gaming_rates
+from rewardgym.metrics import rollouts
 from rewardgym.metrics.rollouts import ROLLOUT_COLUMNS, reply_lengths, rollout_table
 from rewardgym.outcomes import Outcome
 from rewardgym.reading.reasoning import visible_text
@@ -175,3 +177,21 @@ def test_a_path_a_run_and_a_store_give_the_same_table(store: RecordStore) -> Non
     tables = [rollout_table(x) for x in (store, store.folder, rewardgym.Run(store.folder))]
     assert all(table.equals(tables[0]) for table in tables)
     assert np.array_equal(tables[0]["idx"], [0, 1])
+
+
+def test_a_sweep_that_writes_meanwhile_changes_nothing(
+    store: RecordStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = fill(store, [("7", "gamed"), ("<think>a</think>8", "complied")])
+    read = rollouts._lengths
+
+    def writing(*arguments: Any) -> Any:
+        late = Record(cell, 2, 1, "<think>b</think>9", "stop", 3, "9", "odd", "bare", "gamed")
+        with RecordStore(store.folder) as other:
+            other.add(1, [late])
+        return read(*arguments)
+
+    monkeypatch.setattr(rollouts, "_lengths", writing)
+    assert rollout_table(store)["idx"].tolist() == [0, 1]
+    monkeypatch.undo()
+    assert rollout_table(store)["idx"].tolist() == [0, 1, 2]

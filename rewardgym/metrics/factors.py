@@ -1,8 +1,8 @@
 """Factors: which factor moves gaming, by how many points, and how much of the variation is its.
 
 In: a run or its cell table. Out: :class:`FactorEffects`, two small tables. The model is a binomial
-GLM over cells, robust to clusters (``trends.fit_cells``); effects are differences of fitted rates
-in points, because a log-odds ratio cannot be read beside a table of rates.
+GLM over cells, robust to clusters (``regression.fit_cells``); effects are differences of fitted
+rates in points, because a log-odds ratio cannot be read beside a table of rates.
 """
 
 from __future__ import annotations
@@ -15,25 +15,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rewardgym.metrics.coherence import (
+from rewardgym.metrics.cell_groups import (
     cells_of,
     check_column,
-    check_level,
     cluster_codes,
     conflict_first,
     is_sampled,
 )
-from rewardgym.metrics.trends import Fit, fit_cells, logit_glm
+from rewardgym.metrics.intervals import Floats, check_level
+from rewardgym.metrics.regression import Fit, fit_cells, logit_glm
 from rewardgym.names import unknown
 from rewardgym.records import RecordStore, Run
 from rewardgym.variants import FACTORS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = NDArray[np.float64]
 
 SHAPLEY_FACTORS = 6
 """Up to so many factors every subset is fitted (64); beyond that each factor is left out once."""

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardgym.metrics.coherence import (
+from rewardgym.metrics.cell_groups import (
     cells_of,
     check_column,
-    check_level,
     check_steps,
     check_two_steps,
     cluster_codes,
@@ -28,13 +27,12 @@ from rewardgym.metrics.coherence import (
     is_sampled,
     with_twins,
 )
-from rewardgym.metrics.trends import MIN_DF
+from rewardgym.metrics.intervals import Floats, check_level
+from rewardgym.metrics.regression import MIN_DF
 from rewardgym.records import RecordStore, Run
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

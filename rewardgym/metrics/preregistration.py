@@ -132,7 +132,7 @@ def _rows(table: pd.DataFrame, cells: Filter) -> Bools:
         conflict = found & (table["arm"] == "conflict").to_numpy(dtype=bool)
         found = conflict if conflict.any() else found
     if "method" not in cells and "method" in table.columns:
-        found &= (table["method"] != "exact").to_numpy(dtype=bool)
+        found &= (table["method"] == "sampled").to_numpy(dtype=bool)
     return found
 
 
@@ -152,8 +152,8 @@ def _counts(
     if not rows.any():
         return f"no sampled cell is what {side} names ({_spelled(cells)})"
     chosen = table[rows]
-    if "method" in cells and (chosen["method"] == "exact").any():
-        return f"{side} names exact rows, which have no sampling error to test against"
+    if "method" in cells and (chosen["method"] != "sampled").any():
+        return f"{side} names rows that are no counts of a fixed n, which these tests are for"
     arms = chosen["arm"].unique().tolist() if "arm" in table.columns else []
     if "arm" not in cells and len(arms) > 1:
         return f"{side} holds several arms ({', '.join(arms)}), which are not pooled: name one"

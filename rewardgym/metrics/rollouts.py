@@ -6,6 +6,7 @@ stay in the database unless one may hold reasoning: a million rows take seconds,
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,18 @@ def rollout_table(
 
 
 def _table(store: RecordStore, names: list[str], cells: Iterable[int] | None) -> pd.DataFrame:
+    # One read transaction: a sweep that writes meanwhile cannot change the rows between queries.
+    with store.transaction() as connection:
+        connection.execute("BEGIN")
+        return _read(store, connection, names, cells)
+
+
+def _read(
+    store: RecordStore,
+    connection: sqlite3.Connection,
+    names: list[str],
+    cells: Iterable[int] | None,
+) -> pd.DataFrame:
     import pandas as pd
 
     wanted = None if cells is None else set(cells)
@@ -75,7 +88,7 @@ def _table(store: RecordStore, names: list[str], cells: Iterable[int] | None) ->
     where = "" if wanted is None else f"WHERE cell IN ({','.join(str(c.id) for c in known)})"
     lengths = any(name in LENGTHS for name in names)
     rows = _query(
-        store,
+        connection,
         "SELECT cell, idx, prompt, outcome, coalesce(tokens, -1), "  # noqa: S608 - constants and ids
         f"{_LENGTH if lengths else 0} FROM rows {where} ORDER BY cell, idx",
     )
@@ -84,18 +97,17 @@ def _table(store: RecordStore, names: list[str], cells: Iterable[int] | None) ->
     at = np.array([place[cell] for cell in np.unique(rows[:, 0])], dtype=np.intp)
     own = at[np.unique(rows[:, 0], return_inverse=True)[1]]
     found = shared.iloc[own].reset_index(drop=True)
-    parts = _row_columns(store, rows, names)
+    parts = _row_columns(connection, rows, names)
     if lengths:
-        parts |= dict(zip(LENGTHS, _lengths(store, rows[:, 5], where), strict=True))
+        parts |= dict(zip(LENGTHS, _lengths(connection, rows[:, 5], where), strict=True))
     more = pd.DataFrame({name: parts[name] for name in names if name in parts})
     return pd.concat([found, more], axis=1)[names]
 
 
-def _query(store: RecordStore, sql: str) -> NDArray[np.int64]:
-    """Whole columns of numbers at once. The store has no reader for columns, and its ``rows``
-    parses the prompt's JSON again for every row."""
-    fetched = store._connection.execute(sql).fetchall()
-    return np.array(fetched, dtype=np.int64).reshape(len(fetched), -1 if fetched else 6)
+def _query(connection: sqlite3.Connection, sql: str) -> NDArray[np.int64]:
+    """The six columns of numbers, without a list of all rows between; the store's ``rows`` parses
+    the prompt's JSON again for every row."""
+    return np.fromiter(connection.execute(sql), dtype=np.dtype((np.int64, 6)))
 
 
 def _cell_frame(cells: list[Cell], names: list[str]) -> pd.DataFrame:
@@ -117,20 +129,22 @@ def _cell_frame(cells: list[Cell], names: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def _row_columns(store: RecordStore, rows: NDArray[np.int64], names: list[str]) -> dict[str, Any]:
+def _row_columns(
+    connection: sqlite3.Connection, rows: NDArray[np.int64], names: list[str]
+) -> dict[str, Any]:
     found: dict[str, Any] = {"cell": rows[:, 0], "idx": rows[:, 1], "off": _OFF[rows[:, 3]]}
     found["tokens"] = np.where(rows[:, 4] < 0, np.nan, rows[:, 4])
     if "outcome" in names:
         found["outcome"] = np.array(OUTCOMES, dtype=object)[rows[:, 3]]
     if "prompt_sha256" in names:
-        hashes = dict(store._connection.execute("SELECT id, sha256 FROM prompts"))
+        hashes = dict(connection.execute("SELECT id, sha256 FROM prompts"))
         ids, own = np.unique(rows[:, 2], return_inverse=True)
         found["prompt_sha256"] = np.array([hashes[i] for i in ids.tolist()], dtype=object)[own]
     return found
 
 
 def _lengths(
-    store: RecordStore, counted: NDArray[np.int64], where: str
+    connection: sqlite3.Connection, counted: NDArray[np.int64], where: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Visible and reasoning characters; ``counted`` holds SQLite's count, -1 for a reply that has
     to be looked at, -2 for a failed request."""
@@ -138,7 +152,7 @@ def _lengths(
     reasoning = np.where(counted < 0, np.nan, 0.0)
     clause = f"{where or 'WHERE 1'} AND finish != 'error' AND {_LOOKED_AT}"
     query = f"SELECT reply FROM rows {clause} ORDER BY cell, idx"  # noqa: S608 - as above
-    replies = store._connection.execute(query)
+    replies = connection.execute(query)
     for at, (reply,) in zip(np.flatnonzero(counted == -1), replies, strict=True):
         visible[at], reasoning[at] = reply_lengths(reply)
     return visible, reasoning

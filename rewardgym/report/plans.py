@@ -22,13 +22,27 @@ def plan_text(plan: Plan) -> str:
     lines = [
         f"policies  {len(names)}: {shown}",
         f"variants  {len(plan.variants)}: {said}",
-        f"rollouts  {plan.rollouts:,} = {len(names)} x {len(plan.variants)} x {plan.n}, "
-        f"seed {plan.seed}",
+        _rows(plan),
         f"prompts   {characters:,} characters a policy, each prompt read once",
     ]
+    if plan.method == "exact":
+        return "\n".join(lines)
     limits = [entry.description.get("max_new_tokens") for entry in plan.entries]
     known = [limit for limit in limits if isinstance(limit, int)]
     if known:
         bound = max(known) * plan.rollouts
         lines.append(f"replies   at most {bound:,} new tokens in all")
     return "\n".join(lines)
+
+
+def _rows(plan: Plan) -> str:
+    policies, variants = len(plan.entries), len(plan.variants)
+    if plan.method == "exact":
+        return (
+            f"laws      {plan.rollouts:,}: one a prompt, {plan.n} prompts where something is "
+            f"drawn, seed {plan.seed}"
+        )
+    what = "chains  " if plan.method == "chains" else "rollouts"
+    most = "at most " if plan.until is not None else ""
+    total = f"{plan.rollouts:,} = {policies} x {variants} x {plan.n}"
+    return f"{what}  {most}{total}, seed {plan.seed}"

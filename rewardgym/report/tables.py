@@ -10,7 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rewardgym.metrics.rates import EXACT_COLUMNS, RATE_COLUMNS
+from rewardgym.metrics.corrections import tied_groups
+from rewardgym.metrics.rates import EXACT_COLUMNS, RATE_COLUMNS, TEST_COLUMNS
 from rewardgym.outcomes import OTHERS
 
 if TYPE_CHECKING:
@@ -36,23 +37,61 @@ def with_interval(value: float, low: float, high: float, signed: bool = False) -
     return f"{100 * value:{form}} [{100 * low:{form}}, {100 * high:{form}}]"
 
 
+MOST_LETTERS = 60
+"""Rows up to which a table shows which rates are tied: beyond, letters are read by nobody."""
+
+
 def rates_table(table: pd.DataFrame, title: str = "", level: float = 0.95) -> Table:
     """Rates as a rich table: one row a group, the twin beside it, and every other outcome that
     occurs. Rates and excess are in percent, with their intervals; the method is named where any
-    row is not sampled, and its bounds are then those of :func:`gaming_rates`."""
-    numbers = (*RATE_COLUMNS, *EXACT_COLUMNS, *OTHERS)
-    keys = [name for name in table.columns if name not in numbers]
+    row is not sampled, and its bounds are then those of :func:`gaming_rates`. A star marks an
+    excess that survives the correction for all rows; rows that share a letter are tied."""
+    numbers = (*RATE_COLUMNS, *EXACT_COLUMNS, *TEST_COLUMNS, *OTHERS)
+    keys = [name for name in table.columns if name not in (*numbers, "exploratory")]
     keys += ["method"] if (table["method"] != "sampled").any() else []
     shown = [name for name in OTHERS if table[name].sum() > 0]
     beside = [name for name in EXACT_COLUMNS[1:] if name in table and _says_something(table, name)]
+    letters = _letters(table, level)
     bounds = f"[{100 * level:g}%]"
-    heads = ("k/n", f"rate {bounds}", "twin k/n", f"excess {bounds}", *shown, *beside)
+    heads = ("k/n", f"rate {bounds}", *(["tied"] if letters else []), "twin k/n")
+    heads += (f"excess {bounds}", "", *shown, *beside)
     out = plain_table(title, keys, heads)
-    for row in table.to_dict("records"):
+    out.caption, out.caption_justify = _legend(table, bool(letters), level), "left"
+    for place, row in enumerate(table.to_dict("records")):
         counts = [count(row[name]) for name in shown]
         shares = [count(row[n]) if n == "residual" else percent(row[n]) for n in beside]
-        out.add_row(*[_text(row[name]) for name in keys], *_numbers(row), *counts, *shares)
+        own, rate, twin, excess = _numbers(row)
+        tied = [letters[place]] if letters else []
+        star = "*" if row["survives"] else ""
+        star += " exploratory" if row.get("exploratory") else ""
+        out.add_row(
+            *[_text(row[name]) for name in keys], *(own, rate, *tied, twin, excess, star),
+            *counts, *shares,
+        )  # fmt: skip
     return out
+
+
+def _letters(table: pd.DataFrame, level: float) -> list[str]:
+    """Which sampled rows are tied; empty where that says nothing or there are too many."""
+    sampled = (table["method"] == "sampled").to_numpy(dtype=bool)
+    if not 2 <= sampled.sum() <= MOST_LETTERS or sampled.sum() < len(table):
+        return []
+    return tied_groups(table["k"].to_numpy(), table["n"].to_numpy(), level=level)
+
+
+def _legend(table: pd.DataFrame, letters: bool, level: float) -> str | None:
+    tested = int(table["q"].notna().sum())
+    said = []
+    if tested:
+        said.append(
+            f"* {int(table['survives'].sum())} of {tested} excesses survive Benjamini-Hochberg at "
+            f"{100 * (1 - level):g}%"
+        )
+    elif table["survives"].any():
+        said.append("* beyond the noise floor, or bounds that exclude 0")
+    if letters:
+        said.append("rows that share a letter are not told apart (Holm over all pairs)")
+    return "; ".join(said) or None
 
 
 def _says_something(table: pd.DataFrame, name: str) -> bool:
