@@ -177,6 +177,8 @@ def contrast(
         test=test,
     )
     table = table.drop(columns="contrast")
+    # What has no p-value was not tested, and so did not fail either.
+    table["survives"] = table["survives"].astype(object).where(table["p_value"].notna(), None)
     table.insert(0, "a", [one for one, _ in labels])
     table.insert(1, "b", [other for _, other in labels])
     print_tables({"contrast": (table, lambda: stats.contrasts_table(table, level))}, form, None)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = (ROOT / "rewardgym", ROOT / "envs" / "rewardgym_envs")
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("cli", "cli_sweep"),
+    ("cli", "cli_sweep", "cli_stats", "cli_plan", "cli_output"),
     ("demo",),
     ("report", "sweeps", "measuring", "early_stopping", "training", "testing", "registration"),
     ("plans",),
@@ -42,7 +42,7 @@ HEAVY = {
     "matplotlib": ("report",),
     "pandas": ("metrics", "report"),
     "statsmodels": ("metrics", "report"),
-    "typer": ("cli", "cli_factors", "cli_sweep"),
+    "typer": ("cli", "cli_factors", "cli_sweep", "cli_stats", "cli_plan", "cli_output"),
 }
 """A package, and the modules whose names begin so: no other may import it."""
 

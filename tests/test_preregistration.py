@@ -296,7 +296,7 @@ def test_a_factor_that_is_off_is_named_none() -> None:
         ({"first": {"encoding": "hex"}}, "the table has no column 'encoding', which first names"),
         ({"first": {"field": "c"}}, r"first holds several arms \(agree, neutral\).*: name one"),
         ({"second": {"arm": "conflict"}}, "first and second share cells"),
-        ({"first": {"method": "exact"}}, "first names exact rows, which have no sampling error"),
+        ({"first": {"method": "exact"}}, "first names rows that are no counts of a fixed n"),
         ({"first": {"field": "e"}}, "no sampled cell is what first names"),
     ],
 )

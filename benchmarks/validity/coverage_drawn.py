@@ -239,9 +239,7 @@ def lengths(seed: int, runs: int) -> list[Row]:
         each = runs if method == "strata" else max(runs // 2, 1)
         for _ in range(each):
             frame = rollouts(rng, 60, 0.2, 0.0, by_length=False)
-            found = at_equal_length(
-                frame, "label", "tokens", "gamed", groups=(1, 0), method=method
-            )
+            found = at_equal_length(frame, "label", "tokens", "gamed", groups=(1, 0), method=method)
             held += (
                 found.low is not None and found.high is not None and found.low <= 0.2 <= found.high
             )

@@ -71,7 +71,9 @@ def _size(rejects: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], n1: int, n2:
 
 def pairs(quick: bool) -> Table:
     """McNemar's exact test."""
-    note = "Pairs without a difference, summed over all counts; the rate is that of pairs that differ."
+    note = (
+        "Pairs without a difference, summed over all counts; the rate is that of pairs that differ."
+    )
     table = Table("Two paired rates that are equal", note, SIZE_COLUMNS)
     for n in (20,) if quick else (10, 20, 50, 100, 200):
         differ = binom.pmf(np.arange(n + 1)[:, None], n, RATES)

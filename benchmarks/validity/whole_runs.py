@@ -57,7 +57,9 @@ class Known:
         return Reply(str(family.examples[side][0]))
 
 
-def runs_of(policies: Sequence[Any], variants: list[Variant], seeds: Sequence[int]) -> Iterator[Run]:
+def runs_of(
+    policies: Sequence[Any], variants: list[Variant], seeds: Sequence[int]
+) -> Iterator[Run]:
     """One real sweep a seed, each in a folder that is gone afterwards."""
     for seed in seeds:
         with tempfile.TemporaryDirectory() as folder:

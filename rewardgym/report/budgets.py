@@ -98,7 +98,7 @@ def size_text(size: Size, speed: Speed) -> str:
     arms = ", ".join(f"{count} {arm}" for arm, count in size.arms.items())
     lines = [
         f"cells     {size.cells:,} = {size.variants:,} variants{f' ({arms})' if arms else ''} "
-        f"x {size.checkpoints:,} checkpoints"
+        f"x {size.checkpoints:,} checkpoint{'s' * (size.checkpoints > 1)}"
     ]
     tokens = "--tokens-per-reply or --measured RUN shows the tokens"
     known = tokens if speed.tokens is None else f"{speed.tokens:,.1f} tokens a reply"

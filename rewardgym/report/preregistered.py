@@ -6,6 +6,7 @@ rates with every row that no hypothesis names marked as exploratory.
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def answer(run: Path, plan_file: Path, table: pd.DataFrame, quiet: bool = False)
     answers = answer_plan(plan, cell_table(run))
     if not quiet:
         print_table(answers_table(answers, plan.name))
-        print(RULE)
+        print(textwrap.fill(RULE, 100))
         print(standing(Run(run), plan))
     return exploratory(plan, table)
 

@@ -229,14 +229,19 @@ def contrast_words(row: Mapping[Any, Any]) -> str:
         return f"{said}; rates of method {row['test']} are no counts, so there is no test."
     if _missing(row["p_value"]):
         return f"{said}; no test."
-    verdict = "told apart" if row["survives"] else "not told apart, which is not the same as equal"
     level = f"{100 * (1 - row['level']):g}%"
     how = TESTS[row["test"]]
     if not _missing(row["pairs"]):
         how += f" over {row['pairs']:.0f} pairs"
     if not _missing(row["clusters"]):
         how += f" ({row['clusters']:.0f} of them)"
-    return f"{said}; {how}, p = {p_text(row['p_value'])}: {verdict} at {level}."
+    verdict = f"told apart at {level}"
+    if not row["survives"]:
+        verdict = f"not told apart at {level}, which is not the same as equal"
+    p = f"p = {p_text(row['p_value'])}"
+    if row["p_holm"] != row["p_value"]:
+        p += f", Holm p = {p_text(row['p_holm'])}"
+    return f"{said}; {how}, {p}: {verdict}."
 
 
 def _holds_at(level: float) -> str:
