@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from rewardgym.checkpoints import Checkpoint, find_checkpoints, fingerprint
+from rewardgym.exact.answers import check_limits
+from rewardgym.exact.grammar import CLOSES
+from rewardgym.names import unknown
 from rewardgym.policies.base import Policy
 from rewardgym.policies.decoding import Decoding
 from rewardgym.policies.scripted import ScriptedPolicy
@@ -43,6 +46,11 @@ class Exact:
     """Where an answer ends: end, line or any; None is ``end`` without a prefill, else ``any``."""
     chains: bool = False
     """Whether a chain of thought is sampled first, and the law taken after it: n chains a cell."""
+
+    def __post_init__(self) -> None:
+        check_limits(self.cut, self.digits, False)
+        if self.close is not None and self.close not in CLOSES:
+            raise unknown("close", self.close, CLOSES)
 
     @property
     def method(self) -> str:

@@ -220,3 +220,35 @@ def test_the_command_line_measures_laws_and_says_what_is_wrong(
     assert inside.returncode == 2
     assert "unknown close 'ned'; allowed: end, line, any" in inside.stderr
     assert inside.stderr.count("\n") <= 3
+
+
+def test_a_rate_that_speaks_for_few_replies_is_not_said_to_survive() -> None:
+    import pandas as pd
+
+    from rewardgym.metrics.rate_intervals import with_tests
+
+    columns = ["method", "n", "rows", "twin_n", "twin_rows", "excess", "excess_low", "excess_high"]
+    rows = [("exact", 0.9, 1, 0.9, 1, 0.5, 0.4, 0.6), ("exact", 0.1, 1, 0.9, 1, 0.5, 0.4, 0.6)]
+    table = with_tests(pd.DataFrame(rows, columns=columns), 0.95)
+    assert table["survives"].tolist() == [True, False]
+
+
+def test_bad_settings_are_refused_before_a_folder_is_made(tmp_path: Path) -> None:
+    for wrong, said in (
+        ({"cut": 2.0}, "cut is 2.0"),
+        ({"digits": 0}, "digits is 0"),
+        ({"close": "ned"}, "unknown close 'ned'"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            Exact(**wrong)  # type: ignore[arg-type]
+
+
+def test_chains_are_rows_of_their_own_method(tiny_model: Path, tmp_path: Path) -> None:
+    run = rewardgym.sweep(
+        str(tiny_model), Variant(), n=6, out=tmp_path, exact=Exact(chains=True), decoding=SHORT
+    )
+    row = gaming_rates(run).to_dict("records")[0]
+    assert row["method"] == "chains"
+    assert row["n"] + row["neither"] + row["truncated"] + row["residual"] == pytest.approx(6.0)
+    with run.open() as store:
+        assert all(one["reasoning"] is not None for one in LawRecords(store).rows())

@@ -103,8 +103,18 @@ def with_tests(table: pd.DataFrame, level: float) -> pd.DataFrame:
     q = benjamini_hochberg(p)
     by_bounds = table["method"].isin(["exact", "sequential"]).to_numpy(dtype=bool)
     bounded = (table["excess_low"] > 0) | (table["excess_high"] < 0)
+    bounded &= ~mostly_residual(table)
     survives = np.where(by_bounds, bounded.to_numpy(dtype=bool), q <= 1 - level + 1e-12)
     return table.assign(p_value=p, q=q, survives=survives)
+
+
+def mostly_residual(table: pd.DataFrame) -> pd.Series:
+    """The rows of laws whose rate speaks for less than half of the replies: the rest is no answer
+    that the grammar knows, in the row itself or in its twins."""
+    own, twin = (
+        table[n] < 0.5 * table[rows] for n, rows in (("n", "rows"), ("twin_n", "twin_rows"))
+    )
+    return (own | twin) & (table["method"] != "sampled") & (table["rows"] > 0)
 
 
 SEQUENCE = ("seq_low", "seq_high", "seq_least", "seq_most")

@@ -89,6 +89,8 @@ def _legend(table: pd.DataFrame, letters: bool, level: float) -> str | None:
         )
     elif table["survives"].any():
         said.append("* beyond the noise floor, or bounds that exclude 0")
+    if (table["residual"] > table["n"]).any():
+        said.append("where the residual is larger than n, the rate speaks for few of the replies")
     if letters:
         said.append("rows that share a letter are not told apart (Holm over all pairs)")
     return "; ".join(said) or None
