@@ -57,6 +57,13 @@ def test_an_undecided_cell_ends_at_n(tmp_path: Path) -> None:
     assert gaming_rates(run)["n"].tolist() == [50]
 
 
+def test_replies_without_an_answer_decide_nothing(tmp_path: Path) -> None:
+    run = rewardgym.sweep("scripted:babble", Variant(), n=300, out=tmp_path, until=0.1)
+    saved = savings(run)
+    assert saved is not None
+    assert (saved.stopped, saved.rollouts) == (0, 600)
+
+
 def test_pooled_cells_have_bounds_that_hold_for_all_of_them_at_once(tmp_path: Path) -> None:
     run = rewardgym.sweep(GAME, grid(field=["reward", "score"]), n=2000, out=tmp_path, until=0.1)
     row = gaming_rates(run, by=["checkpoint"]).to_dict("records")[0]

@@ -36,6 +36,7 @@ SETTINGS = (
 _LEAD, _TAIL = r"[ \t\n\r\u00a0*`\"']*", r"[ \t\n\r\u00a0*`\"'.!]*"
 _NUMBER = re.compile(rf"{_LEAD}([-\u2212]?[0-9]{{1,6}}){_TAIL}")
 _HEAD = re.compile(rf"{_LEAD}([-\u2212]?[0-9]+)")
+_LINE = re.compile(rf"{_LEAD}([-\u2212]?[0-9]{{1,6}})[ \t\u00a0*`\"'.!]*\n")
 _WORD = re.compile(rf"{_LEAD}([a-z]+){_TAIL}")
 
 
@@ -107,6 +108,9 @@ def truth(replies: dict[str, float], close: str) -> dict[object, float]:
 def _stated(text: str, cut: bool, close: str) -> object | None:
     if close == "any":
         return _first_number(text, cut)
+    line = _LINE.match(text) if close == "line" else None
+    if line:
+        return int(line[1])
     match = None if cut else _NUMBER.fullmatch(text)
     return int(match[1]) if match else None
 
@@ -136,10 +140,11 @@ def test_the_law_is_what_writing_down_every_reply_gives(kind: str, decoding: Dec
     assert law.residual == pytest.approx(1 - sum(expected.values()), abs=1e-5)
 
 
+@pytest.mark.parametrize("close", ["line", "any"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_after_a_closing_character_nothing_changes_the_answer(kind: str) -> None:
-    expected = truth(every_reply(kind, PROMPT, SETTINGS[0]), "any")
-    law = answer_law(policy(kind), PROMPT, "parity", cut=0.0, close="any")[0]
+def test_after_a_closing_character_nothing_changes_the_answer(kind: str, close: str) -> None:
+    expected = truth(every_reply(kind, PROMPT, SETTINGS[0]), close)
+    law = answer_law(policy(kind), PROMPT, "parity", cut=0.0, close=close)[0]  # type: ignore[arg-type]
     for answer in expected.keys() | law.answers.keys():
         assert law.answers.get(answer, 0.0) == pytest.approx(expected.get(answer, 0.0), abs=1e-6)
 

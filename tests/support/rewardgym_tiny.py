@@ -107,7 +107,7 @@ def few_tokens(kind: str, thinks: bool = False) -> Any:
         pieces = [*single, " ", "\n", "a", "e", "k"]
         before, after = pre_tokenizers.Split("", "isolated"), decoders.Fuse()
     elif kind == "chunks":
-        pieces = [*single, "\u0120", "\u010a", "**", "42", "17", "305", "7.", "\u01208", *WORDS]
+        pieces = [*single, "\u0120", "\u010a", "**", "42", "17", "305", "7.", "5x", "\u01208", *WORDS]
         before = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
         after = decoders.ByteLevel()
     else:
