@@ -91,26 +91,35 @@ def moves_of(tokenizer: Any, size: int, grammar: Grammar, ends: Ends) -> tuple[M
         ordinary = [(i, text) for i, text in enumerate(texts) if text and i not in special]
         if grammar.alphabet is not None:
             ordinary = [pair for pair in ordinary if grammar.alphabet.issuperset(pair[1])]
-        found = tuple(_moves(grammar, at, ordinary) for at in range(len(grammar.states)))
+        by_first: dict[str, list[tuple[int, str]]] = {}
+        for token, text in ordinary:
+            by_first.setdefault(text[0], []).append((token, text))
+        found = tuple(_moves(grammar, at, by_first) for at in range(len(grammar.states)))
         _check_spelling(grammar, found)
         known[grammar, ends] = found
     return found
 
 
-def _moves(grammar: Grammar, at: int, texts: list[tuple[int, str]]) -> Moves:
+def _moves(grammar: Grammar, at: int, by_first: dict[str, list[tuple[int, str]]]) -> Moves:
+    """The moves of one state. Tokens come by their first character, which settles most of them."""
     rest_closes = grammar.close == "any" and grammar.states[at].complete
     rows: list[tuple[int, int, int, int, bool]] = []
     dead: list[int] = []
-    for token, text in texts:
-        after, stood, digits = grammar.feed(at, text)
-        if after == DEAD:
-            dead.append(token)
-        elif after != CLOSED or stood != at or digits:
-            # Longer runs are past every limit; their number would not fit into 64 bits.
-            spelt = int(digits[:18]) if digits else 0
-            rows.append((token, stood, min(len(digits), 18), spelt, after == CLOSED))
-        elif not rest_closes:
-            rows.append((token, stood, 0, 0, True))
+    for first, texts in by_first.items():
+        at_once = grammar.step(at, first)
+        if at_once == DEAD:
+            dead += [token for token, _ in texts]
+        elif at_once == CLOSED:
+            rows += [] if rest_closes else [(token, at, 0, 0, True) for token, _ in texts]
+        else:
+            for token, text in texts:
+                after, stood, digits = grammar.feed(at, text)
+                if after == DEAD:
+                    dead.append(token)
+                    continue
+                # Longer runs are past every limit; their number would not fit into 64 bits.
+                spelt = int(digits[:18]) if digits else 0
+                rows.append((token, stood, min(len(digits), 18), spelt, after == CLOSED))
     table = np.array([row[:4] for row in rows], dtype=np.int64).reshape(-1, 4)
     return Moves(
         tokens=table[:, 0],
