@@ -1,4 +1,4 @@
-"""The command line: ``rewardgym show``, ``sweep``, ``noise``, ``rates``, ``demo``.
+"""The command line: each command's name, and what happens when something goes wrong.
 
 In: flags, one a factor. Out: text on standard output, files where a flag names them. Bad input is
 one line on standard error and exit code 2. Whatever is heavy is imported inside a command, so that
@@ -16,6 +16,16 @@ from typing import Annotated, Any
 import typer
 
 from rewardgym.cli_factors import Preset, Seed, variants_of, with_factors
+from rewardgym.cli_stats import (
+    CONTRAST_HELP,
+    FACTORS_HELP,
+    PLAN_HELP,
+    TREND_HELP,
+    contrast,
+    factors,
+    plan,
+    trend,
+)
 from rewardgym.cli_sweep import NOISE_HELP, SWEEP_HELP, noise, sweep
 
 app = typer.Typer(
@@ -95,6 +105,7 @@ def show(
 
 app.command(help=SWEEP_HELP)(sweep)
 app.command(help=NOISE_HELP)(noise)
+app.command(help=PLAN_HELP)(plan)
 
 
 @app.command(help=RATES_HELP)
@@ -143,6 +154,11 @@ def rates(
         shown = of_method(gaming_rates(run, list(keys), level=level), method)
         drawn = draw_rates(shown, plot, line=line, panel=panel)
         print(f"picture: {drawn}", file=sys.stderr)
+
+
+app.command(help=TREND_HELP)(trend)
+app.command(help=FACTORS_HELP)(factors)
+app.command(help=CONTRAST_HELP)(contrast)
 
 
 @app.command(help=DEMO_HELP)
