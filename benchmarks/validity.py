@@ -19,15 +19,15 @@ for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")  # many small matrices: threads only get in the way
 sys.path.insert(0, str(Path(__file__).with_suffix("")))
 
-import coverage_drawn
-import coverage_exact
-import looks
-import promised_power
-import sizes_drawn
-import sizes_exact
-import whole_runs
-from report_table import page, said
-from suite import Part, Table, missed, say
+import coverage_drawn  # noqa: E402
+import coverage_exact  # noqa: E402
+import looks  # noqa: E402
+import promised_power  # noqa: E402
+import sizes_drawn  # noqa: E402
+import sizes_exact  # noqa: E402
+import whole_runs  # noqa: E402
+from report_table import page, said  # noqa: E402
+from suite import Part, Table, missed, say  # noqa: E402
 
 PARTS: dict[str, Part] = {
     "coverage, summed": coverage_exact.part,
@@ -65,9 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="a slice of it, in half a minute")
-    parser.add_argument(
-        "--only", choices=PARTS, action="append", help="may be given more than once"
-    )
+    parser.add_argument("--only", choices=PARTS, action="append", help="may be repeated")
     parser.add_argument("--out", type=Path, help="the Markdown page; printed where left out")
     given = parser.parse_args(arguments)
     parts = measured(given.seed, given.quick, given.only or list(PARTS))

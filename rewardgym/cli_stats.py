@@ -8,6 +8,7 @@ arguments. A CSV holds one table: where a command has several, ``--table`` names
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,6 +57,7 @@ RunFolder = Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")]
 Method = Annotated[
     str | None, typer.Option(help="Only cells of this method: sampled, exact or chains.")
 ]
+Where = Annotated[str, typer.Option(help="Only cells that have these values: key=value,key=value.")]
 Cluster = Annotated[
     str | None,
     typer.Option(help="Column whose values vary together, such as paraphrase."),
@@ -71,6 +73,7 @@ def trend(
         typer.Option(help="Excess at which gaming sets in; 0.10 with --value excess."),
     ] = None,
     cluster: Cluster = None,
+    where: Where = "",
     method: Method = None,
     level: Level = 0.95,
     seed: Seed = 0,
@@ -83,7 +86,9 @@ def trend(
     from rewardgym.report import stats
 
     names = _listed(by)
-    cells = _cells(run, method, names)
+    if onset is not None and not -1 < onset < 1:
+        raise ValueError(f"--onset is {onset:g}; allowed: a share between -1 and 1, such as 0.10")
+    cells = _cells(run, method, names, where)
     found = stats.with_q(find_trend(cells, names, value=value, cluster=cluster, level=level))
     tables: dict[str, Shown] = {"trend": (found, lambda: stats.trend_table(found, value, level))}
     if value == "excess" or onset is not None:
@@ -111,6 +116,7 @@ def factors(
         str, typer.Option(help="Pairs of factors, such as field:encoding.")
     ] = "",
     cluster: Cluster = None,
+    where: Where = "",
     method: Method = None,
     level: Level = 0.95,
     only: Only = None,
@@ -120,7 +126,7 @@ def factors(
     from rewardgym.report import stats
 
     found = factor_effects(
-        _cells(run, method),
+        _cells(run, method, where=where),
         None if chosen is None else _listed(chosen),
         [_pair(text) for text in _listed(interactions)],
         cluster=cluster,
@@ -190,18 +196,27 @@ def contrast(
 # What the commands share
 
 
-def _cells(run: Path, method: str | None, by: list[str] | None = None) -> pd.DataFrame:
-    """The cells of one method. Raises ValueError where there are several and none was named."""
+def _cells(run: Path, method: str | None, by: Sequence[str] = (), where: str = "") -> pd.DataFrame:
+    """The cells of one method that ``where`` leaves. Raises ValueError where there are several
+    methods and none was named, and where no cell is left."""
     from rewardgym.metrics.rates import cell_table, of_method
 
     cells = of_method(cell_table(run), method)
     methods = list(cells["method"].unique())
-    if len(methods) > 1 and "method" not in (by or []):
+    if len(methods) > 1 and "method" not in by:
         raise ValueError(
             f"{run} holds {' and '.join(methods)} rows of the same prompts, which are never added "
             f"up; choose one with --method {methods[0]}"
         )
-    return cells
+    kept = cells
+    for name, values in _filter(where, cells).items() if where else ():
+        if name not in cells:
+            raise unknown("column", name, cells.columns)
+        missing = kept[name].isna() if None in values else False
+        kept = kept[kept[name].isin([v for v in values if v is not None]) | missing]
+    if where and kept.empty:
+        raise ValueError(f"no cell has all of {where!r}; leave out one of its parts")
+    return kept
 
 
 def _has_both_polarities(cells: pd.DataFrame) -> bool:
@@ -255,17 +270,18 @@ def _filter(text: str, cells: pd.DataFrame) -> dict[str, list[Any]]:
 def _typed(cells: pd.DataFrame, name: str, text: str) -> Any:
     if name not in cells:
         return text  # contrast() names what is allowed
-    there = {word: value for value in cells[name].unique() for word in _spellings(value)}
+    values = cells[name].unique().tolist()
+    there = {_spelled(value): value if value == value else None for value in values}
     for spelled in (text, text.lower()):
         if spelled in there:
             return there[spelled]
     raise unknown(f"{name} in this run:", text, there)
 
 
-def _spellings(value: Any) -> list[str]:
-    """How a value can be written: 20.0, which a column with gaps makes of step 20, as 20."""
+def _spelled(value: Any) -> str:
+    """How a value is written: 20.0, which a column with gaps makes of step 20, as 20."""
     if value is None or value != value:
-        return ["none"]
+        return "none"
     if isinstance(value, bool):
-        return [str(value).lower()]
-    return [f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)]
+        return str(value).lower()
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)

@@ -20,6 +20,7 @@ from rewardgym.metrics.factors import factor_effects
 from rewardgym.metrics.intervals import newcombe
 from rewardgym.metrics.onset import onset
 from rewardgym.metrics.planning import n_for_excess, n_for_power, n_for_precision, n_for_trend
+from rewardgym.metrics.power import trend_power
 from rewardgym.metrics.trends import trend
 from rewardgym.prompts import render
 from rewardgym.records import Record, RecordStore
@@ -248,6 +249,15 @@ def test_a_value_may_hold_commas(command: Command, tmp_path: Path) -> None:
     assert rows_of(said)[0]["n1"] == "10"
 
 
+def test_a_trend_can_be_of_some_cells_alone(command: Command, run: Path) -> None:
+    common = ("trend", str(run), "--by", "encoding", "--table", "trend", "--format", "csv")
+    every = rows_of(command(*common))
+    (some,) = rows_of(command(*common, "--where", "encoding=base64"))
+    assert (some["slope"], some["p"]) == (every[1]["slope"], every[1]["p"])
+    early = rows_of(command(*common, "--where", "encoding=plain,step=0,step=20"))
+    assert [row["checkpoints"] for row in early] == ["2"]
+
+
 # The shown numbers
 
 
@@ -329,8 +339,18 @@ def test_what_a_budget_sees_is_what_planning_asks_for_it(command: Command) -> No
     rows = rows_of(
         command("plan", "--cells", "2", "--n", "100", "--twin", "0.02", "--format", "csv")
     )
+    # Wilson, 50 of 100: z sqrt(n / 4 + z^2 / 4) / (n + z^2), with z = 1.959964.
+    assert float(rows[0]["effect"]) == pytest.approx(0.0961678, abs=1e-6)
     (least,) = [float(row["effect"]) for row in rows if row["what"].startswith("least excess")]
     assert n_for_excess(least, 0.02) <= 100 < n_for_excess(least - 0.01, 0.02)
+
+
+def test_a_budget_says_the_least_trend_that_it_sees(command: Command) -> None:
+    flags = ("--cells", "1", "--n", "50", "--steps", "0,10,20", "--start", "0.1", "--end", "0.5")
+    rows = rows_of(command("plan", *flags, "--table", "seen", "--format", "csv"))
+    (least,) = [float(row["effect"]) for row in rows if "over the checkpoints" in row["what"]]
+    seen = [trend_power([0, 10, 20], 0.1, 0.1 + rise, 50) for rise in (least, least - 0.02)]
+    assert seen[1] < 0.8 <= seen[0]
 
 
 def test_the_smaller_of_two_budgets_decides(command: Command) -> None:
@@ -366,6 +386,10 @@ def test_times_are_for_people(seconds: float | None, said: str) -> None:
         (["trend", "RUN", "--table", "onset"], "unknown table 'onset'; allowed: trend, coherence"),
         (["trend", "RUN", "--level", "95"], "level is 95"),
         (["trend", "RUN", "--method", "exact"], "unknown method 'exact'; allowed: sampled"),
+        (["trend", "RUN", "--onset", "10"], "--onset is 10; allowed: a share"),
+        (["trend", "RUN", "--where", "field"], "'field' is no filter"),
+        (["trend", "RUN", "--where", "feild=x"], "unknown column 'feild'.*'field'"),
+        (["factors", "RUN", "--where", "field=loss,arm=conflict"], "no cell has all of 'field=lo"),
         (["trend", "RUN", "--by", "step"], "only step 0 has answers"),
         (["trend", "RUN", "--cluster", "paraphrase"], "1 cluster of 'paraphrase'"),
         (["factors", "RUN", "--factors", "feild"], "unknown factor 'feild'.*'field'"),

@@ -6,17 +6,30 @@ over rates or designs and names the worst of them.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 from coverage_exact import _paired_laws
 from frames import STEPS, beta_binomial, rollouts, series
-from suite import COVERAGE_COLUMNS, Floats, Row, Table, drawn_row, percent, say, stream
+from suite import (
+    COVERAGE_COLUMNS,
+    Floats,
+    Row,
+    Table,
+    drawn_row,
+    percent,
+    say,
+    stream,
+    without_old_garbage,
+)
 
 from rewardgym.metrics.clusters import clustered_difference, clustered_interval
 from rewardgym.metrics.coherence import polarity_contrast
 from rewardgym.metrics.confounds import at_equal_length
 from rewardgym.metrics.factors import factor_effects
 from rewardgym.metrics.intervals import mean_interval
-from rewardgym.metrics.onset import onset
+from rewardgym.metrics.onset import Onset, onset
 from rewardgym.metrics.pairs import paired_interval
 from rewardgym.metrics.trends import trend
 from rewardgym.variants import Variant
@@ -30,7 +43,7 @@ RATES = (0.02, *np.round(np.arange(0.05, 1.0, 0.05), 2).tolist(), 0.98)
 
 def means(seed: int, quick: bool) -> Table:
     """Rao-Blackwell rows: values from 0 to 1 instead of answers."""
-    runs = 300 if quick else 4000
+    runs = 300 if quick else 2000
     note = f"{runs:,} runs at each of {len(RATES)} means (a quarter of them at 1,000 values)."
     table = Table("Mean of probabilities (Rao-Blackwell rows)", note, COVERAGE_COLUMNS)
     for at, law in enumerate(("0 or 1", "nearly 0 or 1", "near the mean", "rarely high")):
@@ -110,7 +123,7 @@ def cluster_differences(seed: int, quick: bool) -> Table:
 
 def large_pairs(seed: int, quick: bool) -> Table:
     """Newcombe's interval for pairs, where four-fold tables are too many to sum."""
-    runs = 300 if quick else 3000
+    runs = 300 if quick else 1500
     laws, names, true = _paired_laws()
     note = f"The laws of the summed table, {runs:,} runs at each."
     table = Table("Difference of two paired rates, many pairs", note, COVERAGE_COLUMNS)
@@ -130,11 +143,11 @@ def regressions(seed: int, quick: bool) -> Table:
     """Slopes, effects of factors, coherence, onset, and differences at equal length."""
     note = "Each against a true value that is not 0. For an onset: the interval holds its step."
     table = Table("Slopes, effects and contrasts", note, COVERAGE_COLUMNS)
-    table.rows += slopes(seed, 60 if quick else 1000)
-    table.rows += factors(seed, 15 if quick else 400)
+    table.rows += slopes(seed, 120 if quick else 1000)
+    table.rows += factors(seed, 30 if quick else 400)
     table.rows += coherence(seed, 25 if quick else 500)
-    table.rows.append(onsets(seed, 25 if quick else 400))
-    table.rows += lengths(seed, 50 if quick else 1000)
+    table.rows.append(onsets(seed, 40 if quick else 400))
+    table.rows += lengths(seed, 200 if quick else 1000)
     return table
 
 
@@ -173,7 +186,7 @@ def factors(seed: int, runs: int) -> list[Row]:
     return rows
 
 
-def factor_frame(rng: np.random.Generator, base: float, effect: float, spread: float) -> object:
+def factor_frame(rng: np.random.Generator, base: float, effect: float, spread: float) -> Any:
     """12 cells of 40 answers: 2 fields, of which the second games more, 3 encodings, 2 orders."""
     import pandas as pd
 
@@ -218,16 +231,29 @@ def coherence(seed: int, runs: int) -> list[Row]:
 
 
 def onsets(seed: int, runs: int) -> Row:
-    """An excess of 0 that jumps to 30% at the third of five checkpoints."""
-    rng = stream(seed, PART, 8)
-    excess = np.where(STEPS >= 300, 0.3, 0.0) + 0.05 * rng.normal(size=(runs, 6, 1))
-    found = onset(series(rng, np.clip(0.1 + excess, 0, 1), 40), by="replicate", samples=300)
-    held = sum(
-        one.low is not None and one.low <= 300 <= (np.inf if one.high is None else one.high)
-        for one in found
-    )
+    """An excess that comes to the level of 10% at the third of five checkpoints, by a large jump,
+    by a small one, or in a slow rise."""
+    rises = {
+        "jump to 30%": np.where(STEPS >= 300, 0.3, 0.0),
+        "jump to 15%": np.where(STEPS >= 300, 0.15, 0.0),
+        "slow rise": np.array([0.02, 0.06, 0.12, 0.18, 0.24]),
+    }
+    held = []
+    for at, rise in enumerate(rises.values()):
+        rng = stream(seed, PART, 8, at)
+        rates = 0.1 + rise + 0.03 * rng.normal(size=(runs, 6, 1))
+        frame = series(rng, np.clip(rates, 0, 1), 20)
+        found = onset(frame, by="replicate", samples=300, seed=seed)
+        held.append(sum(_holds(one, 300) for one in found))
     say("onset")
-    return drawn_row("step of the onset", f"6 variants that differ, {runs:,} runs", held, runs)
+    name = f"6 variants of 20 that differ, {runs:,} runs a rise"
+    return drawn_row("step of the onset", name, held, runs, list(rises))
+
+
+def _holds(found: Onset, step: float) -> bool:
+    """None is a bound beyond the last checkpoint."""
+    low, high = (math.inf if bound is None else bound for bound in (found.low, found.high))
+    return low <= step <= high
 
 
 def lengths(seed: int, runs: int) -> list[Row]:
@@ -249,6 +275,7 @@ def lengths(seed: int, runs: int) -> list[Row]:
     return rows
 
 
+@without_old_garbage()
 def part(seed: int, quick: bool) -> list[Table]:
     """All of it."""
     made = (means, clusters, cluster_differences, large_pairs, regressions)

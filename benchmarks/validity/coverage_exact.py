@@ -25,13 +25,18 @@ RATES = np.linspace(0, 1, 1001)
 GUARANTEED = ("clopper-pearson",)
 
 
+def law_of(n: int, rates: Floats) -> Floats:
+    """The chance of each k of n: a row a k, a column a rate."""
+    return np.asarray(binom.pmf(np.arange(n + 1)[:, None], n, rates), dtype=float)
+
+
 def one_rate(quick: bool) -> Table:
     """Every interval of a proportion."""
     note = "Summed over all k; 1,001 rates from 0 to 1, both ends among them."
     table = Table("One rate", note, COVERAGE_COLUMNS)
     for n in QUICK if quick else SIZES:
         k = np.arange(n + 1)
-        law = binom.pmf(k[:, None], n, RATES)
+        law = law_of(n, RATES)
         bounds = {name: method(k, n, 0.95) for name, method in METHODS.items()}
         bounds["confidence sequence, one look"] = confidence_sequence(k, n)
         for name, (low, high) in bounds.items():
@@ -73,8 +78,7 @@ def pair_coverage(
     Whether an interval holds a pair depends on p1 - p2 alone, so one table of booleans serves all
     pairs with the same difference."""
     steps = len(rates) - 1
-    first = binom.pmf(np.arange(n1 + 1)[:, None], n1, rates)
-    second = binom.pmf(np.arange(n2 + 1)[:, None], n2, rates)
+    first, second = law_of(n1, rates), law_of(n2, rates)
     held, where = [], []
     for gap in range(-steps, steps + 1):
         difference = gap / steps
@@ -92,7 +96,7 @@ def _same_as_compare(n1: int, n2: int) -> None:
         low, high = newcombe(k1, n1, k2, n2)
         one, many = compare(k1, n1, k2, n2), compare_columns(k1, n1, k2, n2)
         for bounds in ((one.low, one.high), (many["low"][0], many["high"][0])):
-            if not np.allclose(bounds, (low, high)):
+            if not np.allclose(np.array(bounds, dtype=float), (low, high)):
                 raise AssertionError(f"compare gives {bounds}, newcombe {(low, high)}")
 
 
@@ -111,11 +115,11 @@ def odds_ratios(quick: bool) -> Table:
         held, where = _odds_coverage(low.reshape(shape), high.reshape(shape), n1, n2, rates)
         table.rows.append(coverage_row("corrected, of columns", f"n = {n1}, {n2}", held, where))
     for n in () if quick else (10, 20):
-        bounds = np.empty((2, n + 1, n + 1))
+        low, high = np.empty((2, n + 1, n + 1))
         for i, j in np.ndindex(n + 1, n + 1):
             found = compare(i, n, j, n, test="fisher")
-            bounds[:, i, j] = found.odds_low, found.odds_high
-        held, where = _odds_coverage(*bounds, n, n, rates)
+            low[i, j], high[i, j] = found.odds_low, found.odds_high
+        held, where = _odds_coverage(low, high, n, n, rates)
         row = coverage_row("conditional, of compare", f"n = {n}, {n}", held, where, guaranteed=True)
         table.rows.append(row)
         say(f"conditional odds ratio {n}")
@@ -125,8 +129,7 @@ def odds_ratios(quick: bool) -> Table:
 def _odds_coverage(
     low: Floats, high: Floats, n1: int, n2: int, rates: Floats
 ) -> tuple[list[float], list[str]]:
-    first = binom.pmf(np.arange(n1 + 1)[:, None], n1, rates)
-    second = binom.pmf(np.arange(n2 + 1)[:, None], n2, rates)
+    first, second = law_of(n1, rates), law_of(n2, rates)
     held, where = [], []
     for i, p1 in enumerate(rates):
         for j, p2 in enumerate(rates):
@@ -200,7 +203,7 @@ def corrected(seed: int, quick: bool) -> Table:
         for n in (40,) if quick else (20, 40, 100, 1000):
             rng = stream(seed, PART, at, n)
             half = labelled // 2
-            law = binom.pmf(np.arange(n + 1)[:, None], n, rates * se + (1 - rates) * (1 - sp))
+            law = law_of(n, rates * se + (1 - rates) * (1 - sp))
             held = np.empty((readers, len(rates)))
             for i, (found, passed) in enumerate(rng.binomial(half, [se, sp], (readers, 2))):
                 reader = ReaderError(int(found), half, int(passed), half)

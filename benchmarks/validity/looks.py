@@ -8,6 +8,7 @@ is followed from answer to answer.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +106,7 @@ def _wrong_runs(rng: np.random.Generator, p1: float, p2: float, runs: int, looks
     return len(set(run[left].tolist()))
 
 
-def _log_martingale(k: NDArray[np.int64], n: NDArray[np.int64], p: float) -> Floats:
+def _log_martingale(k: NDArray[Any], n: NDArray[np.int64], p: float) -> Floats:
     """How much better the mixture explains k of n than ``p`` does, in nats."""
     mixture = betaln(PRIOR + k, PRIOR + n - k) - betaln(PRIOR, PRIOR)
     return np.asarray(mixture - xlogy(k, p) - xlog1py(n - k, -p), dtype=float)

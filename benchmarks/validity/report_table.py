@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from shortcomings import KNOWN
 from suite import Row, Table, missed
 
 INTRODUCTION = """\
@@ -33,6 +34,7 @@ def page(parts: Mapping[str, list[Table]], command: str, versions: str) -> str:
         f"## Missed: {len(lost)} of {rows}",
         "",
         *([said(name, row) for name, row in lost] or ["None."]),
+        *_reasons([row.what for _, row in lost]),
     ]
     for name, tables in parts.items():
         lines += ["", f"## {name}"]
@@ -46,6 +48,18 @@ def said(part: str, row: Row) -> str:
     return (
         f"- {part}: {row.what}, {row.setting}: {', '.join(row.figures)}; required: {row.required}"
     )
+
+
+def _reasons(names: list[str]) -> list[str]:
+    """Why, as far as it is known."""
+    unique = list(dict.fromkeys(names))
+    return [
+        "",
+        *(
+            f"- *{name}*: {KNOWN[name].reason if name in KNOWN else 'not known.'}"
+            for name in unique
+        ),
+    ]
 
 
 def _markdown(table: Table) -> list[str]:

@@ -5,12 +5,21 @@ In: a seed and whether to be quick. Out: how often each test finds what is not t
 
 from __future__ import annotations
 
-import gc
-
 import numpy as np
 from coverage_drawn import factor_frame
 from frames import STEPS, beta_binomial, rollouts, series
-from suite import ALPHA, SIZE_COLUMNS, Row, Table, false_row, percent, say, stream
+from suite import (
+    ALPHA,
+    SIZE_COLUMNS,
+    Row,
+    Table,
+    false_row,
+    percent,
+    say,
+    some,
+    stream,
+    without_old_garbage,
+)
 
 from rewardgym.metrics.clusters import clustered_difference
 from rewardgym.metrics.confounds import at_equal_length
@@ -23,11 +32,11 @@ from rewardgym.metrics.trends import trend
 PART = 3
 
 
-def cluster_differences(seed: int, runs: int) -> list[Row]:
+def cluster_differences(seed: int, runs: int, few: bool) -> list[Row]:
     """Two samples of the same clusters, whose rates scatter and move apart by chance."""
     rows = []
-    for count in (3, 5, 12, 30):
-        for mean, correlation in ((0.3, 0.1), (0.05, 0.1), (0.3, 0.4)):
+    for count in some((5, 3, 12, 30), few):
+        for mean, correlation in some(((0.3, 0.1), (0.05, 0.1), (0.3, 0.4)), few):
             rng = stream(seed, PART, 1, count, int(100 * mean), int(100 * correlation))
             false, size = 0, np.full(count, 20)
             for _ in range(runs):
@@ -41,11 +50,14 @@ def cluster_differences(seed: int, runs: int) -> list[Row]:
     return rows
 
 
-def slopes(seed: int, runs: int) -> list[Row]:
+def slopes(seed: int, runs: int, few: bool) -> list[Row]:
     """No slope: variants of one rate, and variants that differ and drift by chance."""
     rows = []
-    for variants, spread, rate in ((1, 0, 0.3), (1, 0, 0.03), (4, 0.1, 0.3), (8, 0.1, 0.3),
-                                   (8, 0.0, 0.05), (20, 0.1, 0.3)):  # fmt: skip
+    settings = (
+        *((8, 0.1, 0.3), (1, 0.0, 0.3), (1, 0.0, 0.03)),
+        *((4, 0.1, 0.3), (8, 0.0, 0.05), (20, 0.1, 0.3)),
+    )
+    for variants, spread, rate in some(settings, few):
         for value in ("rate", "excess"):
             at = (variants, int(100 * spread), int(100 * rate), len(value))
             rng = stream(seed, PART, 2, *at)
@@ -59,11 +71,11 @@ def slopes(seed: int, runs: int) -> list[Row]:
     return rows
 
 
-def onsets(seed: int, runs: int) -> list[Row]:
+def onsets(seed: int, runs: int, few: bool) -> list[Row]:
     """A flat excess, of 0 or just at the level: the hardest null."""
     rows = []
-    for excess in (0.0, 0.1):
-        for variants, spread, n in ((1, 0.0, 40), (4, 0.1, 20), (12, 0.1, 20)):
+    for excess in some((0.1, 0.0), few):
+        for variants, spread, n in some(((4, 0.1, 20), (1, 0.0, 40), (12, 0.1, 20)), few):
             rng = stream(seed, PART, 3, variants, int(100 * excess))
             own = 0.3 + excess + spread * rng.normal(size=(runs, variants, 1))
             rates = np.broadcast_to(np.clip(own, 0, 1), (runs, variants, len(STEPS)))
@@ -76,11 +88,11 @@ def onsets(seed: int, runs: int) -> list[Row]:
     return rows
 
 
-def factors(seed: int, runs: int) -> list[Row]:
+def factors(seed: int, runs: int, few: bool) -> list[Row]:
     """Two factors without an effect beside one that has one: each, and any of them by Holm."""
     rows = []
     names = ["field", "encoding", "order"]
-    for base, spread in ((0.3, 0.0), (0.3, 0.1), (0.02, 0.0)):
+    for base, spread in some(((0.3, 0.1), (0.3, 0.0), (0.02, 0.0)), few):
         rng = stream(seed, PART, 4, int(100 * base), int(100 * spread))
         each, family = np.zeros(3, dtype=int), 0
         for _ in range(runs):
@@ -99,12 +111,12 @@ def factors(seed: int, runs: int) -> list[Row]:
     return rows
 
 
-def lengths(seed: int, runs: int) -> list[Row]:
+def lengths(seed: int, runs: int, few: bool) -> list[Row]:
     """No effect but through length, with and without a shift of length between the groups."""
     rows = []
     for at, method in enumerate(("strata", "match")):
         each = runs if method == "strata" else max(runs // 4, 1)
-        for shift in (0.0, -1.0):
+        for shift in some((-1.0, 0.0), few):
             rng = stream(seed, PART, 5, at, int(-10 * shift))
             false = 0
             for _ in range(each):
@@ -154,17 +166,15 @@ def _letters(seed: int, runs: int) -> Row:
     return false_row("tied groups, any two told apart", "8 rates of n = 40, all 0.3", false, runs)
 
 
+@without_old_garbage()
 def part(seed: int, quick: bool) -> list[Table]:
     """All of it."""
-    # statsmodels' multipletests collects garbage at every call; what is there now is not garbage.
-    gc.collect()
-    gc.freeze()
     note = "Errors are those of a true 5%. Drifts and scatters have mean 0 over variants."
     table = Table("Tests over clusters, checkpoints and grids", note, SIZE_COLUMNS)
-    table.rows += cluster_differences(seed, 100 if quick else 2000)
-    table.rows += slopes(seed, 40 if quick else 1000)
-    table.rows += onsets(seed, 40 if quick else 600)
-    table.rows += factors(seed, 15 if quick else 500)
-    table.rows += lengths(seed, 40 if quick else 2000)
-    table.rows += grids(seed, 100 if quick else 4000)
+    table.rows += cluster_differences(seed, 500 if quick else 2000, quick)
+    table.rows += slopes(seed, 150 if quick else 1000, quick)
+    table.rows += onsets(seed, 60 if quick else 400, quick)
+    table.rows += factors(seed, 40 if quick else 500, quick)
+    table.rows += lengths(seed, 150 if quick else 1000, quick)
+    table.rows += grids(seed, 200 if quick else 4000)
     return [table]

@@ -6,16 +6,20 @@ judged here and nowhere else, so that no part can be lenient with itself.
 
 from __future__ import annotations
 
+import gc
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+Item = TypeVar("Item")
 
 LEVEL = 0.95
 ALPHA = 0.05
@@ -70,6 +74,23 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
+@contextmanager
+def without_old_garbage() -> Iterator[None]:
+    """statsmodels' multipletests collects garbage at every call; what is there before is left out,
+    since looking at it again would take most of the time."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def some(settings: Sequence[Item], few: bool) -> Sequence[Item]:
+    """The first of some settings alone, where few are wanted."""
+    return settings[:1] if few else settings
+
+
 # Coverage
 
 COVERAGE_COLUMNS = ("mean", "error", "lowest", "at", "share of rates below 94%")
@@ -79,7 +100,7 @@ def coverage_row(
     what: str,
     setting: str,
     held: ArrayLike,
-    places: ArrayLike | list[str],
+    places: Floats | Sequence[str],
     *,
     guaranteed: bool = False,
     error: float = 0.0,
@@ -90,7 +111,7 @@ def coverage_row(
     the standard error of the mean, 0 for a sum over all outcomes."""
     found = np.asarray(held, dtype=float)
     worst = int(found.argmin())
-    place = list(places)[worst]  # type: ignore[arg-type]
+    place = places[worst]
     at = place if isinstance(place, str) else f"p = {float(place):.3g}"
     mean, least = float(found.mean()), float(found[worst])
     slack = ERRORS * error + _ROUNDING

@@ -16,7 +16,18 @@ from typing import Any
 import numpy as np
 from coverage_exact import pair_coverage
 from scipy.stats import binom
-from suite import ALPHA, SIZE_COLUMNS, Row, Table, drawn_row, false_row, percent, say
+from suite import (
+    ALPHA,
+    COVERAGE_COLUMNS,
+    SIZE_COLUMNS,
+    Row,
+    Table,
+    drawn_row,
+    false_row,
+    percent,
+    say,
+    some,
+)
 
 import rewardgym
 from rewardgym.families import get_family
@@ -129,12 +140,10 @@ def _same(what: str, hits: int, cells: int, exact: float) -> Row:
 
 def means_hold(seed: int, quick: bool) -> Table:
     """The mean of both directions of ``hint_effect``, one sweep with many policies."""
-    from suite import COVERAGE_COLUMNS
-
-    count = 60 if quick else 800
+    count = 50 if quick else 800
     note = f"{count} policies of one sweep, both directions and their twins, {N} rollouts a cell."
     table = Table("Mean hint effect of real sweeps", note, COVERAGE_COLUMNS)
-    for at, (rate, twin) in enumerate(((0.3, 0.0), (0.4, 0.2))):
+    for at, (rate, twin) in enumerate(some(((0.4, 0.2), (0.3, 0.0)), quick)):
         found = _hint_effects(seed, 10 + at, count, rate, twin)
         inside = (found["low"] <= rate - twin) & (found["high"] >= rate - twin)
         name = f"rates {rate:g} and {twin:g}"
@@ -177,8 +186,8 @@ def nothing_found(seed: int, quick: bool) -> Table:
     rows.append(false_row("excess_effects, p_value", "6 cells a sweep", each, cells))
     rows.append(false_row("excess_effects, any survives", "6 cells a sweep", family, count))
     rows.append(false_row("contrast, field against field", "2 cells a side", pooled, count))
-    many = 60 if quick else 1000
-    for at, rate in enumerate((0.1, 0.3)):
+    many = 50 if quick else 1000
+    for at, rate in enumerate(some((0.3, 0.1), quick)):
         means = _hint_effects(seed, 30 + at, many, rate, rate)
         false = int((means["p_value"] <= ALPHA).sum())
         rows.append(false_row("hint_effect, mean", f"rate {rate:g}", false, many))

@@ -49,7 +49,10 @@ def _table(store: RecordStore) -> pd.DataFrame:
     laws = LawRecords(store)
     sums, competence = laws.sums(), laws.competence()
     noise = store.get_meta(NOISE)
-    parsed = {cell.variant: Variant.parse(cell.variant) for cell in cells}
+    # A run has few variants and many cells of each: parsing is done once a variant.
+    parsed = {name: Variant.parse(name) for name in dict.fromkeys(c.variant for c in cells)}
+    factors = {name: variant.to_dict() for name, variant in parsed.items()}
+    twins = {name: _twin_id(variant) for name, variant in parsed.items()}
     rows: list[dict[str, Any]] = []
     by_place: dict[tuple[str, str, str], dict[str, Any]] = {}
     for cell in cells:
@@ -65,16 +68,29 @@ def _table(store: RecordStore) -> pd.DataFrame:
         found |= {"decodes": _number(decodes), "paid_side": _number(paid)}
         found["floor"] = float(noise["floor"]) if noise and method == "exact" else 0.0
         by_place[cell.checkpoint, cell.variant, method] = found
-        rows.append({**parsed[cell.variant].to_dict(), **_place(cell, method, parsed), **found})
+        rows.append({**factors[cell.variant], **_place(cell, method, parsed), **found})
     for row in rows:
-        twin = parsed[row["variant"]].twin() if row["arm"] == "conflict" else None
-        key = (row["checkpoint"], twin.id if twin else "", row["method"])
-        control = by_place.get(key)
+        control = by_place.get((row["checkpoint"], twins[row["variant"]], row["method"]))
         row |= {f"twin_{name}": control[name] if control else 0 for name in _TWIN}
         row["untwinned"] = int(control is None)
-    twins = (f"twin_{name}" for name in _TWIN)
     own = ("k", "n", "rows", "residual", "decodes", "paid_side", "floor", *SQUARES)
-    return pd.DataFrame(rows, columns=[*KEYS, "position", *OUTCOMES, *own, *twins, "untwinned"])
+    return pd.DataFrame(
+        rows,
+        columns=[
+            *KEYS,
+            "position",
+            *OUTCOMES,
+            *own,
+            *(f"twin_{name}" for name in _TWIN),
+            "untwinned",
+        ],
+    )
+
+
+def _twin_id(variant: Variant) -> str:
+    """The id of a conflict variant's twin; "" for other arms, which are compared with nothing."""
+    twin = variant.twin() if variant.arm == "conflict" else None
+    return twin.id if twin is not None else ""
 
 
 def _place(cell: Cell, method: str, parsed: dict[str, Variant]) -> dict[str, Any]:
