@@ -12,12 +12,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-SHIPPED = {"organism": "organism"}
-"""Names of shipped checkpoint series, and their folders under ``rewardgym/organisms``."""
+SHIPPED = {"organism": "organism", "organism:random": "organism-random"}
+"""Names of shipped checkpoint series, and their folders under ``rewardgym/organisms``: the
+organism, and its null run, whose pay was a coin."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(?:@[\w./-]+)?")
 _STEP = re.compile(r"(?:^|[-_]|step|checkpoint|ckpt|iter|epoch)(\d+)$", re.IGNORECASE)
@@ -77,7 +78,10 @@ def _expand(source: Source) -> Iterable[Checkpoint]:
         return [source]
     text = str(source)
     if text in SHIPPED:
-        return [_of_folder(folder) for folder in _series(_shipped_folder(SHIPPED[text]))]
+        found = [_of_folder(folder) for folder in _series(_shipped_folder(SHIPPED[text]))]
+        # The arms' checkpoints are called alike, and a sweep may hold both.
+        _, _, arm = text.partition(":")
+        return [replace(one, name=f"{arm}/{one.name}") for one in found] if arm else found
     path = Path(text).expanduser()
     if text and path.is_dir():
         if _looks_like_model(path):
@@ -94,9 +98,10 @@ def _expand(source: Source) -> Iterable[Checkpoint]:
     if _HUB_ID.fullmatch(text) and not path.parent.is_dir():
         name, _, revision = text.partition("@")
         return [Checkpoint(text, _step_of(revision), name, "hub", revision or None)]
+    shipped = " or ".join(map(repr, SHIPPED))
     raise CheckpointError(
         f"{text}: no such folder, and no hub id (owner/name@revision); allowed: a checkpoint "
-        "folder, a folder of them, a glob in quotes, a hub id, or 'organism'"
+        f"folder, a folder of them, a glob in quotes, a hub id, or {shipped}"
     )
 
 
