@@ -121,7 +121,7 @@ def test_variance_is_split_and_says_what_it_is_worth() -> None:
     shares = np.array([law.rate for law in laws])
     mean = shares.mean()
     assert between + within == pytest.approx(mean * (1 - mean), rel=0.05)
-    assert (chains.worth or 0) > len(shares)
+    assert (chains.worth or 0) > 0.9 * len(drawn), "a mean of laws is no worse than of answers"
 
 
 def test_no_chain_is_no_rate() -> None:
@@ -134,7 +134,7 @@ def test_no_chain_is_no_rate() -> None:
 
 def test_the_prefill_stands_between_the_tag_and_the_answer() -> None:
     drawn = chain_laws(policy(), [PROMPT] * 30, [(1, i) for i in range(30)], prefill="x")
-    ended = [chain for chain in drawn if chain.law is not None]
+    ended = [chain for chain in drawn if "</think>" in chain.reasoning]
     assert ended
     assert all(chain.reasoning.endswith("</think>x") for chain in ended)
     assert ended[0].law is not None

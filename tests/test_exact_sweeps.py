@@ -161,7 +161,7 @@ def test_a_killed_exact_sweep_goes_on_to_the_same_table(tiny_model: Path, tmp_pa
         "    run(self, *a)\n"
         "    if sys.argv[2] == 'die': os._exit(9)\n"
         "m.ExactLaws.run = once\n"
-        "v = rewardgym.grid(family=['parity', 'sign'], encoding=['plain', 'hex'])\n"
+        "v = rewardgym.grid(family=['parity', 'sign'])\n"
         "rewardgym.sweep(sys.argv[3], v, out=sys.argv[1], exact=True,\n"
         "                decoding=Decoding(max_new_tokens=4))\n"
     )
@@ -173,7 +173,7 @@ def test_a_killed_exact_sweep_goes_on_to_the_same_table(tiny_model: Path, tmp_pa
     assert sweep("killed", "die") == 9
     assert sweep("killed", "go") == 0
     assert sweep("whole", "go") == 0
-    by = ["family", "encoding", "arm"]
+    by = ["family", "arm"]
     killed, whole = (gaming_rates(Run(tmp_path / f), by=by) for f in ("killed", "whole"))
     assert killed.equals(whole)
 

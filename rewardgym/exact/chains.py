@@ -104,11 +104,13 @@ class Chains:
 
     @property
     def worth(self) -> float | None:
-        """The number of plain samples with the same variance; infinite where chains agree."""
+        """The number of plain samples (replies, answered or not) with the same variance; infinite
+        where all chains agree."""
         rate, variance = self.rate, self.variance
         if rate is None or variance is None:
             return None
-        return rate * (1 - rate) / variance if variance > 0 else float("inf")
+        answered = float(self._masses[1].sum()) / len(self.chains)
+        return rate * (1 - rate) / variance / answered if variance > 0 else float("inf")
 
     @cached_property
     def _masses(self) -> tuple[Floats, Floats]:
