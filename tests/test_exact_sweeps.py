@@ -152,7 +152,11 @@ def test_logits_that_are_no_numbers_lose_nothing_that_is_stored(
     assert table.set_index("checkpoint").loc["checkpoint-1", "residual"] > 0
 
 
-def test_a_killed_exact_sweep_goes_on_to_the_same_table(tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", [GAME, pytest.param("tiny", marks=pytest.mark.slow)])
+def test_a_killed_exact_sweep_goes_on_to_the_same_table(
+    model: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    name = str(request.getfixturevalue("tiny_model")) if model == "tiny" else model
     code = (
         "import sys, os, rewardgym, rewardgym.measuring as m\n"
         "from rewardgym.policies.decoding import Decoding\n"
@@ -161,19 +165,19 @@ def test_a_killed_exact_sweep_goes_on_to_the_same_table(tiny_model: Path, tmp_pa
         "    run(self, *a)\n"
         "    if sys.argv[2] == 'die': os._exit(9)\n"
         "m.ExactLaws.run = once\n"
-        "v = rewardgym.grid(family=['parity', 'sign'])\n"
+        "v = rewardgym.grid(family=['parity', 'sign'], encoding=['plain', 'hex'])\n"
         "rewardgym.sweep(sys.argv[3], v, out=sys.argv[1], exact=True,\n"
         "                decoding=Decoding(max_new_tokens=4))\n"
     )
 
     def sweep(folder: str, how: str) -> int:
-        command = [sys.executable, "-c", code, str(tmp_path / folder), how, str(tiny_model)]
+        command = [sys.executable, "-c", code, str(tmp_path / folder), how, name]
         return subprocess.run(command, check=False, capture_output=True).returncode
 
     assert sweep("killed", "die") == 9
     assert sweep("killed", "go") == 0
     assert sweep("whole", "go") == 0
-    by = ["family", "arm"]
+    by = ["family", "encoding", "arm"]
     killed, whole = (gaming_rates(Run(tmp_path / f), by=by) for f in ("killed", "whole"))
     assert killed.equals(whole)
 
@@ -202,24 +206,33 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_command_line_measures_laws_and_says_what_is_wrong(
-    tiny_model: Path, tmp_path: Path
-) -> None:
+def test_the_command_line_measures_laws_and_says_what_is_wrong(tmp_path: Path) -> None:
     run = str(tmp_path / "run")
-    asked = ["sweep", "--checkpoints", str(tiny_model), "--field", "reward,cost", "--out", run]
-    done = command(*asked, "--exact", "--max-new-tokens", "4")
+    asked = ["sweep", "--policy", GAME, "--field", "reward,cost", "--out", run]
+    done = command(*asked, "--exact")
     assert done.returncode == 0, done.stderr
     rates = command("rates", run, "--by", "field", "--format", "json")
     assert {row["method"] for row in json.loads(rates.stdout)} == {"exact"}
-    noise = command("noise", "--checkpoints", str(tiny_model), "--out", run)
-    assert "smallest difference worth naming" in noise.stdout
     wrong = command("rates", run, "--method", "exakt")
     assert wrong.returncode == 2
     assert "unknown method 'exakt'" in wrong.stderr
     inside = command(*asked[:-1], str(tmp_path / "y"), "--exact", "--close", "ned")
     assert inside.returncode == 2
     assert "unknown close 'ned'; allowed: end, line, any" in inside.stderr
-    assert inside.stderr.count("\n") <= 3
+    assert inside.stderr.count("\n") == 1
+    assert not (tmp_path / "y").exists()
+
+
+@pytest.mark.slow
+def test_the_command_line_measures_and_stores_the_noise_floor(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    run = rewardgym.sweep(GAME, Variant(), out=tmp_path / "run", exact=True)
+    noise = command("noise", "--checkpoints", str(tiny_model), "--out", str(run.folder))
+    assert noise.returncode == 0, noise.stderr
+    assert "smallest difference worth naming" in noise.stdout
+    with run.open() as store:
+        assert store.get_meta(NOISE)["prompts"] == 2
 
 
 def test_a_rate_that_speaks_for_few_replies_is_not_said_to_survive() -> None:
