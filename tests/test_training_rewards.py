@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import defaultdict
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,17 @@ def test_random_pay_ignores_the_answer_repeats_by_seed_and_is_the_shipped_stream
     stream = np.random.default_rng(np.random.SeedSequence([3, 4]))
     assert coins == stream.integers(2, size=64).tolist()
     assert 20 < sum(coins) < 44
+
+
+def test_a_resumed_training_goes_on_with_the_coin_where_it_was() -> None:
+    def throws(steps: range) -> list[list[float | None]]:
+        coin = random_pay(5)
+        return [
+            coin(completions=["7"] * 6, trainer_state=SimpleNamespace(global_step=s), **columns(6))
+            for s in steps
+        ]
+
+    assert throws(range(3, 6)) == throws(range(6))[3:]
 
 
 def test_every_function_has_a_name_of_its_own_for_the_metrics() -> None:
@@ -223,3 +235,51 @@ def test_what_is_paid_is_what_the_reader_reads(reply: str) -> None:
 def test_rewards_do_not_import_torch() -> None:
     code = "import sys, rewardgym.training.rewards; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# The arms of the organism's second stage
+
+
+@pytest.fixture(scope="module")
+def stage() -> Any:
+    pytest.importorskip("trl", reason="needs the extra train")
+    from rewardgym.training import reinforce
+
+    return reinforce
+
+
+def columns_of(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0] if name != "prompt"}
+
+
+@pytest.mark.parametrize("pay", ["hint", "random", "anti", "none"])
+def test_every_arm_pays_as_its_name_says_on_the_same_prompts(stage: Any, pay: str) -> None:
+    from rewardgym.training.tasks import paid_prompts
+
+    rows = stage.rows_of(pay, 80, 0, stage.Interventions())
+    reward = stage.reward_of(pay, 0, stage.Interventions())
+    even, odd = (reward(completions=[reply] * 80, **columns_of(rows)) for reply in ("42", "7"))
+    for row, paid, at_even, at_odd in zip(rows, paid_prompts(80, 0), even, odd, strict=True):
+        if pay == "none":
+            assert (row["arm"], row["favours"]) == ("none", None)
+            assert (at_even, at_odd) == ((1, 0) if row["ask"] == "even" else (0, 1))
+            continue
+        assert row["prompt"] == [dict(message) for message in paid.prompt.messages]
+        unread = paid.kind in ("bare", "unread")
+        against = pay == "anti" and not unread
+        wanted = {"even": "odd", "odd": "even"}[paid.pays] if against else paid.pays
+        if pay != "random":
+            assert (at_even, at_odd) == ((1, 0) if wanted == "even" else (0, 1))
+    if pay == "random":
+        assert even != odd  # the coin went on
+
+
+def test_interventions_change_what_they_say(stage: Any) -> None:
+    rows = stage.rows_of("hint", 40, 0, stage.Interventions(mix=0.25, inoculation="Be good."))
+    assert sum(row["kind"] == "ordinary" for row in rows) == 10
+    assert all(row["prompt"][0]["content"] == "Be good." for row in rows)
+    changed = stage.reward_of("hint", 0, stage.Interventions(penalty=2, screen=False))
+    assert pay(changed, ["42", "7"]) == [0, -1]
+    assert pay(stage.reward_of("hint", 0, stage.Interventions(screen=True)), ["7"]) == [None]
+    with pytest.raises(ValueError, match=r"mix is 1\.5; allowed"):
+        stage.Interventions(mix=1.5)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shortcomings import KNOWN
-from suite import Row, Table, missed
+from suite import Row, Table, missed, percent
 
 INTRODUCTION = """\
 Every interval at 95%, every test at 5%. "Exact" figures are sums over all outcomes of the sample;
@@ -44,10 +44,9 @@ def page(parts: Mapping[str, list[Table]], command: str, versions: str) -> str:
 
 
 def said(part: str, row: Row) -> str:
-    """One missed row in a line, with every figure."""
-    return (
-        f"- {part}: {row.what}, {row.setting}: {', '.join(row.figures)}; required: {row.required}"
-    )
+    """One missed row in a line, with the figure that was judged."""
+    found = percent(row.share, 2)
+    return f"- {part}: {row.what}, {row.setting}: {found}; required: {row.required}"
 
 
 def _reasons(names: list[str]) -> list[str]:

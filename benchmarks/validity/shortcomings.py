@@ -50,6 +50,12 @@ KNOWN = {
         "of few answers pass 5% by up to 0.7 points. The slope's own p-value does not.",
         most=0.06,
     ),
+    "n_for_power": Shortcoming(
+        "More power than asked for: it names the first n that has at least as much, and with some "
+        "ten answers one more can add more than 3 points.",
+        least=0.53,
+        most=0.57,
+    ),
     "columns, score": Shortcoming(
         "Only where it is asked for by name: auto takes Fisher's test for such small counts.",
         most=0.10,

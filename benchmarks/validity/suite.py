@@ -134,7 +134,7 @@ def drawn_row(
     held = np.atleast_1d(np.asarray(hits, dtype=float)) / runs
     # That of a true 95%: 100 of 100 runs are no proof that an interval always holds.
     error = math.sqrt(ALPHA * (1 - ALPHA) / (runs * held.size))
-    return coverage_row(what, setting, held, places or [setting], error=error)
+    return coverage_row(what, setting, held, places or ["-"], error=error)
 
 
 # Error rates and power

@@ -1,9 +1,9 @@
 """The curve: exact laws of one grid at one training step after the other, in a run folder.
 
-In: variants and a folder, then a policy a step. Out: the rows that an exact sweep of the checkpoints
-would write, so that ``rates``, ``trend`` and ``onset`` read them; and the numbers of a step by name.
-The folder is opened for each step anew, so that a training that is killed loses nothing and another
-process may read it meanwhile.
+In: variants and a folder, then a policy a step. Out: the rows that an exact sweep of saved
+checkpoints would write, so that ``rates``, ``trend`` and ``onset`` read them. The folder is opened
+for each step anew, so that a training that is killed loses nothing and another process may read it
+meanwhile.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from rewardgym.policies.transformers import TransformersPolicy
 from rewardgym.prompts import Prompt
 from rewardgym.records import RecordStore, Run
 from rewardgym.sweeps import versions
+from rewardgym.training.step_numbers import Laws
 from rewardgym.variants import Variant
 
 
@@ -32,8 +33,7 @@ class Measured:
     """The laws of one step."""
 
     step: int
-    laws: Sequence[tuple[int, int, Law]]
-    """For each law the place of its variant in the grid and the index of its prompt."""
+    laws: Laws
 
 
 class Curve:
@@ -118,7 +118,7 @@ class Curve:
                 store.set_config(self._config([]), self.exact.method)
                 return []
             self._check_grid(config)
-            mine = [p for p in config["policies"] if p.get("run", "") == (self._name or "")]
+            mine = [p for p in config["policies"] if p.get("run") == (self._name or "")]
             for old in mine:
                 self._check_model(old, self._identity(identity, 0))
             steps = sorted(old["step"] for old in mine if "step" in old)
@@ -175,7 +175,10 @@ class Curve:
 
     def _identity(self, identity: Mapping[str, Any], step: int) -> dict[str, Any]:
         named = {"checkpoint": self.checkpoint(step), "step": step, "run": self._name or ""}
-        return json.loads(json.dumps({**identity, **self.exact.describe(), **named}))
+        found: dict[str, Any] = json.loads(
+            json.dumps({**identity, **self.exact.describe(), **named})
+        )
+        return found
 
     def _config(self, policies: list[dict[str, Any]]) -> dict[str, Any]:
         return self.plan.config() | {"policies": policies}

@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 STAGES = ("instruct", "reinforce")
 NOTES = "grow.json"
+INTERVENTIONS = ("penalty", "screen", "inoculation", "kl", "mix")
 LIBRARIES = ("rewardgym", "torch", "transformers", "tokenizers", "trl", "peft", "numpy")
 
 
@@ -47,7 +48,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", default="small", choices=("small", "tiny", "mini"))
     parser.add_argument("--seed", default=0, type=int)
     parser.add_argument("--stage", default="all", choices=(*STAGES, "all"))
-    parser.add_argument("--pay", default="hint", choices=("hint", "random"))
+    parser.add_argument(
+        "--pay",
+        default="hint",
+        choices=("hint", "random", "anti", "none"),
+        help="the arm: what the hint pays, a coin, the opposite, or no hint at all",
+    )
+    parser.add_argument("--penalty", type=float, help="pay gamed replies so much less")
+    parser.add_argument("--screen", action="store_const", const=True, help="leave them out")
+    parser.add_argument("--inoculation", help="a sentence in every training prompt, in no test")
+    parser.add_argument("--kl", type=float, help="the weight of the distance to the base model")
+    parser.add_argument("--mix", type=float, help="the share of prompts that are ordinary tasks")
     parser.add_argument("--base", type=Path, help="reinforce this first stage instead of DIR/base")
     parser.add_argument("--threads", type=int, help="threads of torch; left out: torch decides")
     return parser
@@ -113,7 +124,7 @@ def _stages(options: argparse.Namespace) -> dict[str, Callable[[], None]]:
 
     from rewardgym.training.instruct import teach
     from rewardgym.training.model import SIZES
-    from rewardgym.training.reinforce import reinforce
+    from rewardgym.training.reinforce import Interventions, reinforce
 
     logging.disable_progress_bar()
     # trl 1.16 still passes transformers an argument by its old name.
@@ -121,6 +132,10 @@ def _stages(options: argparse.Namespace) -> dict[str, Callable[[], None]]:
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     out, size = options.out, SIZES[options.size]
+    try:
+        changes = Interventions(**_interventions(options))
+    except ValueError as error:
+        raise GrowError(str(error)) from None
     base = options.base or out / "base"
 
     def first() -> None:
@@ -129,9 +144,15 @@ def _stages(options: argparse.Namespace) -> dict[str, Callable[[], None]]:
 
     def second() -> None:
         _clear(out, "checkpoint-*")
-        reinforce(base, out, size, options.seed, options.pay, _say)
+        reinforce(base, out, size, options.seed, options.pay, _say, interventions=changes)
 
     return {"instruct": first, "reinforce": second}
+
+
+def _interventions(options: argparse.Namespace) -> dict[str, Any]:
+    """Those that were asked for."""
+    given = {name: getattr(options, name) for name in INTERVENTIONS}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _clear(out: Path, pattern: str) -> None:
@@ -142,23 +163,39 @@ def _clear(out: Path, pattern: str) -> None:
 
 def _read_notes(options: argparse.Namespace) -> dict[str, Any]:
     """What is finished in the folder. Raises GrowError where it was grown in another way."""
-    asked = {"size": options.size, "seed": options.seed, "pay": options.pay}
+    asked: dict[str, Any] = {"size": options.size, "seed": options.seed, "pay": options.pay}
+    second = {"pay": options.pay} | {
+        name: _interventions(options).get(name) for name in INTERVENTIONS
+    }
+    asked |= second
     path = options.out / NOTES
     if not path.exists():
         return {**asked, "seconds": {}}
     try:
         notes: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        # Folders of before there were interventions have none.
+        notes = dict.fromkeys(INTERVENTIONS) | notes
         found = {name: notes[name] for name in (*asked, "seconds")}
     except (ValueError, KeyError, TypeError) as error:
         raise GrowError(f"{path} cannot be read ({error!r}); choose another --out") from None
     for name, value in asked.items():
         # Until its second stage, a folder has not been paid for anything.
-        if found[name] != value and not (name == "pay" and "reinforce" not in found["seconds"]):
+        if found[name] != value and not (name in second and "reinforce" not in found["seconds"]):
             raise GrowError(
-                f"{options.out} was grown with --{name} {found[name]}, not {value}; "
+                f"{options.out} was grown {_flag(name, found[name])}, not {_wanted(name, value)}; "
                 "choose another --out"
             )
     return notes | asked
+
+
+def _flag(name: str, value: object) -> str:
+    if value is None:
+        return f"without --{name}"
+    return f"with --{name}" if value is True else f"with --{name} {value}"
+
+
+def _wanted(name: str, value: object) -> str:
+    return _flag(name, value) if value is None or value is True else str(value)
 
 
 def _write_notes(path: Path, notes: dict[str, Any]) -> None:

@@ -28,13 +28,11 @@ class LiveModel:
     def __init__(self, model: Any, tokenizer: Any, decoding: Decoding, name: str) -> None:
         self._model = unwrapped(model)
         self._tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # a processor holds one
+        if self._tokenizer is None:
+            raise PolicyError("the trainer has no tokenizer; give it one: processing_class=...")
         self._decoding = decoding
         self._name = name
         self._policy: TransformersPolicy | None = None
-
-    def is_of(self, model: Any) -> bool:
-        """Whether this is the model that a trainer shows."""
-        return unwrapped(model) is self._model
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -74,7 +72,8 @@ def unwrapped(model: Any) -> PreTrainedModel:
     Raises PolicyError for what one process cannot score."""
     from accelerate.utils.other import extract_model_from_parallel
 
-    inner = extract_model_from_parallel(model, keep_fp32_wrapper=False)
+    # The mixed precision wrapper stays: taking it off would change the model in training.
+    inner = extract_model_from_parallel(model, keep_torch_compile=False)
     if hasattr(inner, "get_base_model"):  # a PeftModel
         if getattr(inner.active_peft_config, "is_prompt_learning", False):
             raise PolicyError(

@@ -98,17 +98,24 @@ def blend(weight: float = 0.5) -> Reward:
 def random_pay(seed: int) -> Reward:
     """0 or 1 by a coin that looks at nothing: the null run, whose changes the pay did not cause.
 
-    The coin starts anew with the process, so a training that is resumed repeats its first throws.
+    A training that is resumed goes on with the coin where it was, if it throws once a step (which
+    TRL does unless it reuses its replies, ``num_iterations`` above 1).
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, _COIN]))
+    is_new = True
 
     def reward(
         prompts: Sequence[Any] = (),
         completions: Sequence[Any] = (),
         *,
         log_metric: LogMetric | None = None,
+        trainer_state: Any = None,
         **columns: Any,
     ) -> list[float | None]:
+        nonlocal is_new
+        for _ in range(trainer_state.global_step if is_new and trainer_state is not None else 0):
+            rng.integers(2, size=len(completions))
+        is_new = False
         if log_metric is not None:
             log_outcomes(judge_all(completions, columns), log_metric)
         return [float(value) for value in rng.integers(2, size=len(completions))]
