@@ -122,10 +122,15 @@ def organism(model: str, repeats: int, replies: int) -> None:
         f"{len(prompts)} prompts of {min(map(len, ids))} to {max(map(len, ids))} tokens"
     )
     ways: dict[str, Callable[[], object]] = {
-        "exact, 6 digits, cut 1e-4": lambda: answer_law(policy, prompts, keep_logits=False),
-        "exact, 2 digits": lambda: answer_law(policy, prompts, digits=2, keep_logits=False),
-        "exact, 2 digits, sides settled": lambda: answer_law(
-            policy, prompts, digits=2, settle=True, keep_logits=False
+        "exact, 6 digits, cut 1e-5": lambda: answer_law(policy, prompts, keep_logits=False),
+        "exact, 6 digits, cut 1e-4": lambda: answer_law(
+            policy, prompts, cut=1e-4, keep_logits=False
+        ),
+        "exact, 2 digits, cut 1e-4": lambda: answer_law(
+            policy, prompts, digits=2, cut=1e-4, keep_logits=False
+        ),
+        "exact, 2 digits, cut 1e-4, sides settled": lambda: answer_law(
+            policy, prompts, digits=2, cut=1e-4, settle=True, keep_logits=False
         ),
         "one forward pass": lambda: forward(policy.loaded, ids),
     }
@@ -137,7 +142,7 @@ def organism(model: str, repeats: int, replies: int) -> None:
     for name, found in times.items():
         ratio = spread([a / b for a, b in zip(found, base, strict=True)])
         print(f"  {name}: {1000 * statistics.median(found):.0f} ms, {ratio} forward passes")
-    exact = statistics.median(times["exact, 6 digits, cut 1e-4"])
+    exact = statistics.median(times["exact, 6 digits, cut 1e-5"])
     few = prompts[::10]
     each = timed(lambda: every_answer(policy, few)) * len(prompts) / len(few)
     print(f"  each of 100 answers as its own sequence: {each / exact:,.0f} times the exact law")

@@ -81,7 +81,7 @@ def trend(
     form: Form = Format.table,
 ) -> None:
     from rewardgym.metrics.coherence import polarity_contrast
-    from rewardgym.metrics.onset import onset as find_onset
+    from rewardgym.metrics.onsets import onset as find_onset
     from rewardgym.metrics.trends import trend as find_trend
     from rewardgym.report import stats
 

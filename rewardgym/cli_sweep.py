@@ -89,7 +89,7 @@ def sweep(
     ] = None,
     cut: Annotated[
         float, typer.Option(help="With --exact: follow no branch less likely than this.")
-    ] = 1e-4,
+    ] = 1e-5,
     digits: Annotated[int, typer.Option(help="With --exact: the most digits of a number.")] = 6,
     close: Annotated[
         str | None, typer.Option(help="With --exact: an answer ends at the reply's end, line, any.")

@@ -40,6 +40,8 @@ class LawRecord:
     """1 for a chain of thought that the token limit cut."""
     residual: float
     """The probability that the grammar did not cover."""
+    unfollowed: float
+    """The part of the residual that may be answers: branches below the cut, numbers too long."""
     answers: dict[str, float]
     parts: dict[str, float]
     tokens: int
@@ -57,6 +59,7 @@ class LawSums:
     neither: float
     truncated: float
     residual: float
+    unfollowed: float
     off_off: float
     off_sided: float
     sided_sided: float
@@ -79,11 +82,12 @@ class LawRecords:
         """Writes laws in one transaction; a key that is already there keeps its first row."""
         with self._store.transaction() as connection:
             connection.executemany(
-                "INSERT OR IGNORE INTO laws VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO laws VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     (
                         *(r.cell, r.index, r.prompt, session, r.off, r.complied, r.neither),
-                        *(r.truncated, r.residual, json.dumps(r.answers, ensure_ascii=False)),
+                        *(r.truncated, r.residual, r.unfollowed),
+                        json.dumps(r.answers, ensure_ascii=False),
                         *(json.dumps(r.parts), r.tokens),
                         storable(r.reasoning) if r.reasoning is not None else None,
                     )
@@ -103,7 +107,7 @@ class LawRecords:
             return {}
         rows = self._store.query(
             "SELECT cell, COUNT(*), SUM(off), SUM(off + complied), SUM(neither), SUM(truncated), "
-            "SUM(residual), SUM(off * off), SUM(off * (off + complied)), "
+            "SUM(residual), SUM(unfollowed), SUM(off * off), SUM(off * (off + complied)), "
             "SUM((off + complied) * (off + complied)) FROM laws GROUP BY cell"
         )
         return {cell: LawSums(*values) for cell, *values in rows}
@@ -118,7 +122,7 @@ class LawRecords:
         for row in self._store.query(
             "SELECT cells.checkpoint, cells.step, cells.variant, prompts.sha256, "  # noqa: S608
             "prompts.messages, prompts.params, laws.cell, laws.idx, off, complied, neither, "
-            "truncated, residual, answers, parts, tokens, reasoning FROM laws "
+            "truncated, residual, unfollowed, answers, parts, tokens, reasoning FROM laws "
             "JOIN cells ON cells.id = laws.cell JOIN prompts ON prompts.id = laws.prompt "
             f"{where} ORDER BY laws.cell, laws.idx",
             arguments,

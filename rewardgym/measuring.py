@@ -225,7 +225,7 @@ def law_record(
     """The record of one law; None is a chain of thought that the token limit cut."""
     head = (task.cell, task.index, task.prompt_id)
     if law is None:
-        return LawRecord(*head, 0.0, 0.0, 0.0, 1.0, 0.0, {}, {}, tokens, reasoning)
+        return LawRecord(*head, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, {}, {}, tokens, reasoning)
     return LawRecord(
         *head,
         off=law.gamed + law.violated,
@@ -233,6 +233,7 @@ def law_record(
         neither=law.neither,
         truncated=0.0,
         residual=law.residual,
+        unfollowed=law.unfollowed,
         answers={str(answer): p for answer, p in law.answers.items()},
         parts=dict(law.parts),
         tokens=law.tokens + tokens,

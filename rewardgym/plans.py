@@ -38,7 +38,7 @@ class SweepError(ValueError):
 class Exact:
     """How a sweep measures exact laws instead of sampling replies."""
 
-    cut: float = 1e-4
+    cut: float = 1e-5
     """Branches less likely than this are not followed, and counted into the residual."""
     digits: int = 6
     """The most digits of a number."""

@@ -74,6 +74,7 @@ CREATE TABLE IF NOT EXISTS laws (
     neither REAL NOT NULL,
     truncated REAL NOT NULL,
     residual REAL NOT NULL,
+    unfollowed REAL NOT NULL,
     answers TEXT NOT NULL,
     parts TEXT NOT NULL,
     tokens INTEGER NOT NULL,

@@ -18,7 +18,7 @@ from rewardgym import cli_stats
 from rewardgym.metrics.contrasts import contrast
 from rewardgym.metrics.factors import factor_effects
 from rewardgym.metrics.intervals import newcombe
-from rewardgym.metrics.onset import onset
+from rewardgym.metrics.onsets import onset
 from rewardgym.metrics.planning import n_for_excess, n_for_power, n_for_precision, n_for_trend
 from rewardgym.metrics.power import trend_power
 from rewardgym.metrics.trends import trend

@@ -190,7 +190,7 @@ def test_the_live_table_has_a_heading_a_line_a_step_and_the_overhead(watched: An
 
 
 def test_trends_and_onset_read_the_run(watched: Any) -> None:
-    from rewardgym.metrics.onset import onset
+    from rewardgym.metrics.onsets import onset
     from rewardgym.metrics.trends import trend
 
     assert onset(watched["callback"].run)[0].steps == (0, 2, 3)

@@ -29,7 +29,7 @@ from rewardgym.metrics.coherence import polarity_contrast
 from rewardgym.metrics.confounds import at_equal_length
 from rewardgym.metrics.factors import factor_effects
 from rewardgym.metrics.intervals import mean_interval
-from rewardgym.metrics.onset import Onset, onset
+from rewardgym.metrics.onsets import Onset, onset
 from rewardgym.metrics.pairs import paired_interval
 from rewardgym.metrics.trends import trend
 from rewardgym.variants import Variant

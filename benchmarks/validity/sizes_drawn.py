@@ -26,7 +26,7 @@ from rewardgym.metrics.confounds import at_equal_length
 from rewardgym.metrics.corrections import benjamini_hochberg, holm, tied_groups
 from rewardgym.metrics.effects import p_values
 from rewardgym.metrics.factors import factor_effects
-from rewardgym.metrics.onset import onset
+from rewardgym.metrics.onsets import onset
 from rewardgym.metrics.trends import trend
 
 PART = 3

@@ -17,7 +17,7 @@ from rewardgym.policies.base import Policy, PolicyError
 from rewardgym.policies.decoding import Decoding
 from rewardgym.prompts import Prompt
 
-CUT = 1e-4
+CUT = 1e-5
 """Branches less likely than this are not followed, unless told otherwise."""
 DIGITS = 6
 """The most digits of a number, unless told otherwise."""

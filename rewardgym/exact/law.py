@@ -74,6 +74,11 @@ class Law:
         return max(0.0, 1.0 - sum(self.answers.values()))
 
     @property
+    def unfollowed(self) -> float:
+        """The part of the residual that may be answers: branches below the cut, longer numbers."""
+        return self.parts.get("cut", 0.0) + self.parts.get("long", 0.0)
+
+    @property
     def complied(self) -> float:
         return self._outcome("complied")
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rewardgym.metrics.intervals import mean_interval as mean_interval
     from rewardgym.metrics.intervals import newcombe as newcombe
     from rewardgym.metrics.intervals import wilson as wilson
+    from rewardgym.metrics.onsets import onset as onset
     from rewardgym.metrics.pairs import paired as paired
     from rewardgym.metrics.planning import n_for_excess as n_for_excess
     from rewardgym.metrics.planning import n_for_power as n_for_power
@@ -56,6 +57,7 @@ _HOMES = {
     "factors": ("factor_effects",),
     "grading_error": ("ReaderError", "correct_rate"),
     "intervals": ("interval", "mean_interval", "newcombe", "wilson"),
+    "onsets": ("onset",),
     "pairs": ("paired",),
     "planning": (
         *("n_for_excess", "n_for_power", "n_for_precision", "n_for_trend"),

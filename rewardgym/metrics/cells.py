@@ -28,7 +28,7 @@ bound has; ``favours`` and ``arm`` say the same."""
 SQUARES = ("off_off", "off_sided", "sided_sided")
 """Sums over a cell's laws that its variance needs; 0 for cells of replies."""
 
-_TWIN = ("k", "n", "rows", *SQUARES)
+_TWIN = ("k", "n", "rows", "unfollowed", *SQUARES)
 
 
 def cell_table(run: Run | RecordStore | str | Path) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def _table(store: RecordStore) -> pd.DataFrame:
         found: dict[str, Any] = {outcome: counted.get(outcome, 0) for outcome in OUTCOMES}
         found["k"] = sum(found[outcome] for outcome in OFF_SIDE)
         found["n"] = sum(found[outcome] for outcome in SIDED)
-        found |= {"rows": 0, "residual": 0.0, **dict.fromkeys(SQUARES, 0.0)}
+        found |= {"rows": 0, "residual": 0.0, "unfollowed": 0.0, **dict.fromkeys(SQUARES, 0.0)}
         if method != "sampled":
             found |= _masses(sums.get(cell.id), parsed[cell.variant].arm)
         decodes, paid = competence.get(cell.id, (None, None))
@@ -73,7 +73,7 @@ def _table(store: RecordStore) -> pd.DataFrame:
         control = by_place.get((row["checkpoint"], twins[row["variant"]], row["method"]))
         row |= {f"twin_{name}": control[name] if control else 0 for name in _TWIN}
         row["untwinned"] = int(control is None)
-    own = ("k", "n", "rows", "residual", "decodes", "paid_side", "floor", *SQUARES)
+    own = ("k", "n", "rows", "residual", "unfollowed", "decodes", "paid_side", "floor", *SQUARES)
     return pd.DataFrame(
         rows,
         columns=[
@@ -117,7 +117,10 @@ def _masses(sums: LawSums | None, arm: str) -> dict[str, Any]:
         "complied": sums.sided - sums.off,
         "k": sums.off,
         "n": sums.sided,
-        **{name: known[name] for name in ("rows", "neither", "truncated", "residual", *SQUARES)},
+        **{
+            name: known[name]
+            for name in ("rows", "neither", "truncated", "residual", "unfollowed", *SQUARES)
+        },
     }
 
 

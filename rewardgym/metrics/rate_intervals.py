@@ -1,8 +1,9 @@
 """The intervals and tests of a rates table, each row by the rule of its method.
 
 In: groups of cells with their sums. Out: the same with rate, excess, bounds, p-values. Counts get
-Wilson's and Newcombe's intervals; laws the noise floor, or the spread of what was drawn; cells that
-stopped early a confidence sequence, since an interval of fixed n errs where one stops at will.
+Wilson's and Newcombe's intervals; laws the cut and the noise floor, or the spread of what was
+drawn; cells that stopped early a confidence sequence, since an interval of fixed n errs where one
+stops at will.
 """
 
 from __future__ import annotations
@@ -56,11 +57,12 @@ def with_rates(table: pd.DataFrame, level: float) -> pd.DataFrame:
 
 
 def _set_law_intervals(table: pd.DataFrame, twin_rate: Floats, level: float) -> None:
-    """The bounds of rows that are made of probabilities: the interval between what was drawn, and
-    at least the noise floor. The bounds of the excess combine the two rates' own (the way of
-    Newcombe's method 10, for any intervals: Zou & Donner, Statistics in Medicine 27 (2008) 1693).
+    """The bounds of rows that are made of probabilities: the interval between what was drawn, then
+    what branches below the cut could change if all of them were on one side, then the noise floor.
+    The bounds of the excess combine the two rates' own (for the drawn part in the way of Newcombe's
+    method 10, for any intervals: Zou & Donner, Statistics in Medicine 27 (2008) 1693).
     """
-    laws = (table["method"] != "sampled").to_numpy()
+    laws = (table["method"].isin(["exact", "chains"])).to_numpy()
     if not laws.any():
         return
     rows, floor = table[laws], table.loc[laws, "floor"].to_numpy(dtype=float)
@@ -69,12 +71,23 @@ def _set_law_intervals(table: pd.DataFrame, twin_rate: Floats, level: float) -> 
     below, above = _law_interval(
         twin, rows["twin_variance"], rows["twin_n"], rows["twin_rows"], rows, level
     )
-    table.loc[laws, "low"], table.loc[laws, "high"] = widened(rate, low, high, floor)
+    down, up = _unfollowed(rows["k"], rows["n"], rows["unfollowed"])
+    twin_down, twin_up = _unfollowed(rows["twin_k"], rows["twin_n"], rows["twin_unfollowed"])
+    table.loc[laws, "low"], table.loc[laws, "high"] = widened(rate, low - down, high + up, floor)
     excess = rate - twin
-    least = excess - np.hypot(rate - low, above - twin)
-    most = excess + np.hypot(high - rate, twin - below)
+    least = excess - np.hypot(rate - low, above - twin) - down - twin_up
+    most = excess + np.hypot(high - rate, twin - below) + up + twin_down
     table.loc[laws, "excess_low"] = np.minimum(least, excess - floor)
     table.loc[laws, "excess_high"] = np.maximum(most, excess + floor)
+
+
+def _unfollowed(k: pd.Series, n: pd.Series, mass: pd.Series) -> tuple[Floats, Floats]:
+    """How far k / n would fall if all of ``mass`` were answers on the asked side, and rise if all
+    were off it."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate, whole = (k / n).to_numpy(dtype=float), (n + mass).to_numpy(dtype=float)
+        least, most = k.to_numpy(dtype=float) / whole, (k + mass).to_numpy(dtype=float) / whole
+    return np.nan_to_num(rate - least), np.nan_to_num(most - rate)
 
 
 def _law_interval(

@@ -62,11 +62,12 @@ def gaming_rates(
 
     ``method`` tells sampled rows from exact ones and from laws after sampled reasoning
     (``chains``): they never share a row. In the latter two k, n and the other counts are
-    probabilities, added up over prompts or chains; bounds are the noise floor away from an exact
-    rate, or the interval between the prompts or chains that were drawn. ``residual`` is the
-    probability that no grammar covered, ``decodes`` and ``paid_side`` the decode competence of
-    encoded cells (see ``rewardgym.exact.competence``). Rows of a sweep that stopped early are
-    called ``sequential``; their bounds hold however often one looked.
+    probabilities, added up over prompts or chains; bounds are what the branches below the cut
+    could make of an exact rate and the noise floor beyond, or the interval between the prompts or
+    chains that were drawn. ``residual`` is the probability that no grammar covered, ``decodes`` and
+    ``paid_side`` the decode competence of encoded cells (see ``rewardgym.exact.competence``). Rows
+    of a sweep that stopped early are called ``sequential``; their bounds hold however often one
+    looked.
 
     ``p_value`` is of no excess over the twins (two-sided, see ``effects.p_values``), ``q`` its
     adjustment by Benjamini and Hochberg over all rows that have one, and ``survives`` whether q is
@@ -113,7 +114,8 @@ def of_method(table: pd.DataFrame, method: str | None) -> pd.DataFrame:
 
 _SUMMED = (
     *("k", "n", *OTHERS, "residual", "twin_k", "twin_n", "untwinned"),
-    *("rows", "twin_rows", "variance", "twin_variance", *SEQUENCE),
+    *("rows", "twin_rows", "variance", "twin_variance", "unfollowed", "twin_unfollowed"),
+    *SEQUENCE,
 )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from rewardgym.metrics.factors import FactorEffects
-    from rewardgym.metrics.onset import Onset
+    from rewardgym.metrics.onsets import Onset
 
 BAR = 20
 """Characters of a bar that stands for everything."""

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rewardgym
-from rewardgym.metrics.onset import Onset, onset
+from rewardgym.metrics.onsets import Onset, onset
 from rewardgym.metrics.rates import cell_table
 
 
