@@ -97,8 +97,8 @@ def few_tokens(kind: str, thinks: bool = False) -> Any:
 
     ``character``: one token a character; ``chunks``: byte-level, with numbers of up to three digits
     as tokens; ``sentencepiece``: pieces with their leading space, which decoding drops at the start
-    of a text. What they cannot spell is one unknown token. With ``thinks`` the closing tag of a chain
-    of thought is a token as well."""
+    of a text. What they cannot spell is one unknown token. With ``thinks`` the closing tag of a
+    chain of thought is a token as well."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -107,7 +107,8 @@ def few_tokens(kind: str, thinks: bool = False) -> Any:
         pieces = [*single, " ", "\n", "a", "e", "k"]
         before, after = pre_tokenizers.Split("", "isolated"), decoders.Fuse()
     elif kind == "chunks":
-        pieces = [*single, "\u0120", "\u010a", "**", "42", "17", "305", "7.", "5x", "\u01208", *WORDS]
+        pieces = [*single, "\u0120", "\u010a", "**", *("42", "17", "305", "7.", "5x"), "\u01208"]
+        pieces += WORDS
         before = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
         after = decoders.ByteLevel()
     else:
