@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import betaln, xlog1py, xlogy
 
-from rewardgym.metrics.intervals import wilson
+from rewardgym.metrics.intervals import clopper_pearson, wilson
 from rewardgym.metrics.sequences import (
     confidence_sequence,
     decided,
@@ -66,16 +66,16 @@ def test_the_mirror_of_the_counts_gives_the_mirror_of_the_bounds() -> None:
 
 @given(st.integers(1, 3000), st.floats(0, 1), st.floats(0.5, 0.999))
 @settings(max_examples=40, deadline=None)
-def test_the_bounds_hold_the_rate_and_are_wider_than_wilsons(
+def test_the_bounds_hold_the_rate_and_are_never_narrower_than_exact_ones_of_fixed_n(
     n: int, share: float, level: float
 ) -> None:
     k = round(share * n)
     low, high = (float(x) for x in confidence_sequence(k, n, level))
     assert 0 <= low <= k / n <= high <= 1
     assert low < high
-    fixed_low, fixed_high = (float(x[0]) for x in wilson([k], [n], level))
-    if n >= 30:  # with few answers the two are not comparable: Wilson is no exact interval
-        assert high - low > 0.98 * (fixed_high - fixed_low)
+    # Clopper and Pearson's: Wilson's is no exact interval, and wider than this one at k = 0.
+    fixed_low, fixed_high = (float(x[0]) for x in clopper_pearson([k], [n], level))
+    assert high - low > (1 - 1e-9) * (fixed_high - fixed_low)
 
 
 def ever_wrong(p: float, looks: int) -> tuple[float, float]:
