@@ -192,4 +192,5 @@ def test_a_megabyte_is_read_in_linear_time(piece: str, family: str) -> None:
     quarter, whole = ((piece * size)[:size] for size in (250_000, 1_000_000))
     short = min(seconds(quarter, family) for _ in range(2))
     # The floor keeps scheduling noise out of ratios between two very short times.
-    assert seconds(whole, family) < 8 * max(short, 0.05)
+    # A neighbour on the machine slows one try, a reader that is not linear all of them.
+    assert any(seconds(whole, family) < 8 * max(short, 0.05) for _ in range(3))

@@ -284,7 +284,10 @@ def test_a_script_that_reads_plain_text_only_is_found_out(tmp_path: Path) -> Non
     assert (found.effects[found.effects["factor"] != "encoding"]["p_holm"] > 0.05).all()
 
 
-@pytest.mark.parametrize(("base", "spread"), [(0.3, 0.0), (0.3, 0.1), (0.02, 0.0)])
+@pytest.mark.parametrize(
+    ("base", "spread"),
+    [(0.3, 0.1), *(pytest.param(p, 0.0, marks=pytest.mark.slow) for p in (0.3, 0.02))],
+)
 def test_what_moves_nothing_is_found_at_most_one_time_in_twenty(
     base: float, spread: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,7 +44,15 @@ known: Any = sys.modules["shortcomings"]
 # The fast slice
 
 
-@pytest.mark.parametrize("part", validity.PARTS)
+LONG = ("coverage, simulated", "false positives, simulated", "whole runs")
+"""Parts whose fast slice takes several seconds; the others, and each metric's own tests, are
+enough between two commits."""
+
+
+@pytest.mark.parametrize(
+    "part",
+    [pytest.param(p, marks=[pytest.mark.slow] if p in LONG else []) for p in validity.PARTS],
+)
 def test_a_part_of_the_fast_slice_misses_nothing_but_what_is_known(part: str) -> None:
     tables = validity.PARTS[part](0, True)
     assert all(table.rows for table in tables)

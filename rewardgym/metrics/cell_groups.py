@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rewardgym.metrics.cells import SUMS
 from rewardgym.metrics.rates import cell_table
 from rewardgym.names import unknown
-from rewardgym.outcomes import OUTCOMES
 from rewardgym.records import RecordStore, Run
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ def cells_of(
 
 def check_column(frame: pd.DataFrame, name: str | None) -> None:
     """Raises ValueError where ``name`` is no column to group or cluster by."""
-    counts = (*OUTCOMES, "k", "n", "twin_k", "twin_n", "untwinned")
-    allowed = [column for column in frame.columns if column not in counts]
+    allowed = [column for column in frame.columns if column not in SUMS]
     if name is not None and name not in allowed:
         raise unknown("column", name, allowed)
 

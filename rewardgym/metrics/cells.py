@@ -30,6 +30,10 @@ SQUARES = ("off_off", "off_sided", "sided_sided")
 
 _TWIN = ("k", "n", "rows", "unfollowed", *SQUARES)
 
+_OWN = ("k", "n", "rows", "residual", "unfollowed", "decodes", "paid_side", "floor", *SQUARES)
+SUMS = (*OUTCOMES, *_OWN, *(f"twin_{name}" for name in _TWIN), "untwinned")
+"""The columns of a cell table that are measured, not asked for: none to group by."""
+
 
 def cell_table(run: Run | RecordStore | str | Path) -> pd.DataFrame:
     """One row a cell: all factors, arm, checkpoint, method, and the count of every outcome, with
@@ -73,18 +77,7 @@ def _table(store: RecordStore) -> pd.DataFrame:
         control = by_place.get((row["checkpoint"], twins[row["variant"]], row["method"]))
         row |= {f"twin_{name}": control[name] if control else 0 for name in _TWIN}
         row["untwinned"] = int(control is None)
-    own = ("k", "n", "rows", "residual", "unfollowed", "decodes", "paid_side", "floor", *SQUARES)
-    return pd.DataFrame(
-        rows,
-        columns=[
-            *KEYS,
-            "position",
-            *OUTCOMES,
-            *own,
-            *(f"twin_{name}" for name in _TWIN),
-            "untwinned",
-        ],
-    )
+    return pd.DataFrame(rows, columns=[*KEYS, "position", *SUMS])
 
 
 def _twin_id(variant: Variant) -> str:
