@@ -338,4 +338,6 @@ def test_bad_arguments_are_one_line_each() -> None:
     sign = rewardgym.render(rewardgym.Variant(family="sign", ask="positive", high="negative"))
     with pytest.raises(ValueError, match="of 2 families"):
         answer_law(asked, [PROMPT, sign])
+    with pytest.raises(ValueError, match="is no prompt; pass what"):
+        answer_law(asked, "Choose a random even number.")  # type: ignore[arg-type]
     assert answer_law(asked, []) == []

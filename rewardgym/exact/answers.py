@@ -52,6 +52,11 @@ def answer_law(
     limits = check_limits(cut, digits, settle)
     if not several:
         return []
+    wrong = next((one for one in several if not isinstance(one, Prompt)), None)
+    if wrong is not None:
+        raise ValueError(
+            f"{wrong!r:.60} is no prompt; pass what rewardgym.render(variant) gives, one or a list"
+        )
     asked = _family(family, several)
     if not hasattr(policy, "loaded"):
         return _from_policy(policy, several, asked)
