@@ -89,8 +89,8 @@ class Sampling:
         return True
 
 
-class ExactLaws:
-    """The law of each prompt; with the noise floor, and what an encoded hint is able to say."""
+class _Laws:
+    """What exact laws and laws after reasoning share: where their rows are."""
 
     def __init__(self, store: RecordStore, exact: Exact) -> None:
         self._store = store
@@ -102,6 +102,10 @@ class ExactLaws:
 
     def done_count(self, cell: int, n: int) -> int:
         return sum(index < n for index in self._records.done(cell))
+
+
+class ExactLaws(_Laws):
+    """The law of each prompt; with the noise floor, and what an encoded hint is able to say."""
 
     def run(self, session: int, policy: Policy, tasks: list[Task]) -> None:
         from rewardgym.exact import answer_law
@@ -120,14 +124,17 @@ class ExactLaws:
         )
 
     def finish(self, policy: Policy, plan: Plan, cells: Mapping[int, Variant]) -> None:
-        if not hasattr(policy, "loaded"):  # a law that is known, not computed
-            self._store.set_meta(NOISE, {"floor": 0.0, "changes": {}, "dtypes": {}, "prompts": 0})
+        noise = self._store.get_meta(NOISE)
+        if not hasattr(policy, "loaded"):  # a law that is known, not computed, has no noise
+            if noise is None:
+                none = {"floor": 0.0, "changes": {}, "dtypes": {}, "prompts": 0}
+                self._store.set_meta(NOISE, none)
             self._records.set_competence(dict.fromkeys(self._encoded(cells), (None, None)))
             return
         from rewardgym.exact.competence import competence_of
         from rewardgym.exact.noise import noise_floor
 
-        if self._store.get_meta(NOISE) is None:
+        if noise is None or noise["prompts"] == 0:
             prompts = [plan.prompt(variant, 0) for variant in plan.variants]
             self._store.set_meta(NOISE, noise_floor(policy, prompts).to_dict())
         left = self._encoded(cells)
@@ -148,19 +155,8 @@ class ExactLaws:
         }
 
 
-class Chaining:
+class Chaining(_Laws):
     """Sampled chains of thought, with the exact law after each."""
-
-    def __init__(self, store: RecordStore, exact: Exact) -> None:
-        self._store = store
-        self._records = LawRecords(store, create=True)
-        self._exact = exact
-
-    def done(self, cell: int, start: int = 0) -> set[int]:
-        return self._records.done(cell)
-
-    def done_count(self, cell: int, n: int) -> int:
-        return sum(index < n for index in self._records.done(cell))
 
     def run(self, session: int, policy: Policy, tasks: list[Task]) -> None:
         from rewardgym.exact.chains import chain_laws

@@ -184,7 +184,7 @@ def make_plan(
         raise SweepError(f"n is {n}; ask for at least 1 rollout a cell")
     if seed < 0:
         raise SweepError(f"seed is {seed}; allowed: 0 or more")
-    asked = _with_twins([variants] if isinstance(variants, Variant) else list(variants), twins)
+    asked = with_twins([variants] if isinstance(variants, Variant) else list(variants), twins)
     if not asked:
         raise SweepError("no variants given; rewardgym.grid(...) makes them")
     one = isinstance(policy, str | Path | Checkpoint | Policy)
@@ -213,7 +213,8 @@ def _measured(entry: Entry, how: Mapping[str, Any]) -> Entry:
     )
 
 
-def _with_twins(variants: list[Variant], twins: bool) -> list[Variant]:
+def with_twins(variants: Iterable[Variant], twins: bool = True) -> list[Variant]:
+    """The variants, each conflict followed by its twin, none of them twice."""
     found: dict[Variant, None] = {}
     for variant in variants:
         found[variant] = None

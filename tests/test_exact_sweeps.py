@@ -286,3 +286,14 @@ def test_bounds_hold_whatever_the_branches_below_the_cut_are(
         assert rough["high"] - rough["low"] > true["high"] - true["low"]
         if rough["excess"] == rough["excess"]:
             assert rough["excess_low"] <= true["excess"] <= rough["excess_high"]
+
+
+@pytest.mark.parametrize("model_first", [True, False])
+def test_a_scripted_policy_does_not_hide_the_noise_of_a_model(
+    tiny_model: Path, tmp_path: Path, model_first: bool
+) -> None:
+    policies = [str(tiny_model), GAME] if model_first else [GAME, str(tiny_model)]
+    run = rewardgym.sweep(policies, Variant(), out=tmp_path, exact=True, decoding=SHORT)
+    with run.open() as store:
+        assert store.get_meta(NOISE)["prompts"] > 0
+        assert store.get_meta(NOISE)["floor"] > 0

@@ -18,6 +18,7 @@ import numpy as np
 from rewardgym.families import family_names, get_family
 from rewardgym.hints import parse_field
 from rewardgym.names import unknown
+from rewardgym.plans import with_twins
 from rewardgym.prompts import Message, Prompt, render
 from rewardgym.training.tasks import instruction_examples
 from rewardgym.variants import Variant, grid
@@ -114,17 +115,6 @@ def ordinary_prompts(count: int, seed: int, hold_out: HoldOut | None = None) -> 
                 if left:
                     found.append(render(left[int(draw.integers(len(left)))], _seed(draw)))
     return found[:count]
-
-
-def with_twins(variants: Iterable[Variant], twins: bool = True) -> list[Variant]:
-    """The variants, each conflict followed by its twin, none of them twice."""
-    found: dict[Variant, None] = {}
-    for variant in variants:
-        found[variant] = None
-        twin = variant.twin() if twins else None
-        if twin is not None:
-            found[twin] = None
-    return list(found)
 
 
 def as_dataset(rows: Sequence[Mapping[str, Any]]) -> Dataset:
