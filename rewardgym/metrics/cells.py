@@ -72,7 +72,7 @@ def _table(store: RecordStore) -> pd.DataFrame:
         found |= {"decodes": _number(decodes), "paid_side": _number(paid)}
         found["floor"] = float(noise["floor"]) if noise and method == "exact" else 0.0
         by_place[cell.checkpoint, cell.variant, method] = found
-        rows.append({**factors[cell.variant], **_place(cell, method, parsed), **found})
+        rows.append({**factors[cell.variant], **place_of(cell, parsed[cell.variant]), **found})
     for row in rows:
         control = by_place.get((row["checkpoint"], twins[row["variant"]], row["method"]))
         row |= {f"twin_{name}": control[name] if control else 0 for name in _TWIN}
@@ -86,8 +86,8 @@ def _twin_id(variant: Variant) -> str:
     return twin.id if twin is not None else ""
 
 
-def _place(cell: Cell, method: str, parsed: dict[str, Variant]) -> dict[str, Any]:
-    variant = parsed[cell.variant]
+def place_of(cell: Cell, variant: Variant) -> dict[str, Any]:
+    """What a table says of a cell beside its variant's factors."""
     return {
         "checkpoint": cell.checkpoint,
         "step": cell.step,
@@ -95,7 +95,7 @@ def _place(cell: Cell, method: str, parsed: dict[str, Variant]) -> dict[str, Any
         "variant": cell.variant,
         "arm": variant.arm,
         "favours": variant.favours,
-        "method": method,
+        "method": str(cell.policy.get("method", "sampled")),
     }
 
 

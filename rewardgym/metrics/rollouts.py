@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rewardgym.metrics.cells import place_of
 from rewardgym.names import unknown
 from rewardgym.outcomes import COMPLIED, OFF_SIDE, OUTCOMES
 from rewardgym.reading.reasoning import visible_text
@@ -117,15 +118,7 @@ def _cell_frame(cells: list[Cell], names: list[str]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for cell in cells:
         variant = parsed[cell.variant]
-        place = {
-            "checkpoint": cell.checkpoint,
-            "step": cell.step,
-            "position": cell.position,
-            "variant": cell.variant,
-            "arm": variant.arm,
-            "favours": variant.favours,
-        }
-        rows.append({**variant.to_dict(), **place})
+        rows.append({**variant.to_dict(), **place_of(cell, variant)})
     return pd.DataFrame(rows, columns=names)
 
 
