@@ -17,11 +17,12 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 
 from rewardgym import Prompt, TransformersPolicy, answer_law, render
-from rewardgym.checkpoints import find_checkpoints
+from rewardgym.checkpoints import Checkpoint, find_checkpoints
 from rewardgym.demo import DECODING, demo_variants
 from rewardgym.exact import competence_of
 from rewardgym.policies.decoding import Decoding
@@ -174,21 +175,21 @@ def against_sampling(
         )
 
 
-def adapter_cost(checkpoints: Sequence[object], prompts: list[Prompt], repeats: int) -> None:
+def adapter_cost(checkpoints: Sequence[Checkpoint], prompts: list[Prompt], repeats: int) -> None:
     """What one more adapter costs beside its scoring: loading it onto the base that is there."""
     shares, whole = [], []
     variants = [v for v in demo_variants() if v.encoding != "plain"]
     for _ in range(repeats):
-        host = TransformersPolicy(checkpoints[0], decoding=DECODING)  # type: ignore[arg-type]
+        host = TransformersPolicy(checkpoints[0], decoding=DECODING)
         answer_law(host, prompts)
         for checkpoint in checkpoints[1:3]:
             loading = time.perf_counter()
-            more = TransformersPolicy(checkpoint, decoding=DECODING, share=host)  # type: ignore[arg-type]
+            more = TransformersPolicy(checkpoint, decoding=DECODING, share=host)
             loaded = time.perf_counter()
             answer_law(more, prompts, keep_logits=False)
             scored = time.perf_counter() - loaded
             shares.append((loaded - loading) / scored)
-            both = scored + timed(lambda more=more: competence_of(more, variants))  # type: ignore[misc]
+            both = scored + timed(partial(competence_of, more, variants))
             whole.append((loaded - loading) / both)
     print(
         f"  one more LoRA checkpoint: loading takes {spread(shares)} of scoring the laws, "

@@ -274,6 +274,7 @@ def _masks_work(loaded: Loaded) -> bool:
         pairs = [(found.roots(), truth.roots())]
         pairs += [(found.grow(rows, none, tokens), truth.grow(rows, none, tokens))]
         pairs += [(found.grow(rows, parents, tokens + 1), truth.grow(rows, parents, tokens + 1))]
+    # Whatever a model of another kind raises at our mask or cache means the same: not this way.
     except (TypeError, ValueError, RuntimeError, NotImplementedError, AttributeError):
         works = False
     else:

@@ -117,7 +117,7 @@ class Law:
                 "again under these settings"
             )
         wanted = decoding if decoding is not None else self.decoding
-        wanted = dataclasses.replace(wanted, **settings)  # type: ignore[arg-type]
+        wanted = dataclasses.replace(wanted, **settings)  # type: ignore[arg-type]  # checked there
         for name in ("prefill", "thinking", "template", "max_new_tokens"):
             if getattr(wanted, name) != getattr(self.decoding, name):
                 raise ValueError(
