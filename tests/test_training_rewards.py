@@ -242,10 +242,10 @@ def test_rewards_do_not_import_torch() -> None:
 
 @pytest.fixture(scope="module")
 def stage() -> Any:
-    pytest.importorskip("trl", reason="needs the extra train")
-    from rewardgym.training import reinforce
+    pytest.importorskip("datasets", reason="needs the extra train")
+    from rewardgym.training import interventions
 
-    return reinforce
+    return interventions
 
 
 def columns_of(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
@@ -281,5 +281,10 @@ def test_interventions_change_what_they_say(stage: Any) -> None:
     changed = stage.reward_of("hint", 0, stage.Interventions(penalty=2, screen=False))
     assert pay(changed, ["42", "7"]) == [0, -1]
     assert pay(stage.reward_of("hint", 0, stage.Interventions(screen=True)), ["7"]) == [None]
+    clean = stage.reward_of("hint", 0, stage.Interventions(positives=True))
+    assert pay(clean, ["42", "7", "42"]) == [0, None, None]  # no clean positive; one failure a kind
+    read = stage.reward_of("hint", 0, stage.Interventions(monitor=2))
+    said, quiet = (f"<think>{words}</think>7" for words in ("I follow the hint.", "Here is one."))
+    assert pay(read, [said, quiet]) == [-1, 1]
     with pytest.raises(ValueError, match=r"mix is 1\.5; allowed"):
         stage.Interventions(mix=1.5)

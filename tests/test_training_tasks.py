@@ -1,29 +1,25 @@
 """The organism's tasks: what is taught, what is paid for, and what reinforcement never sees."""
 
-import json
 import math
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from rewardgym import Variant
-from rewardgym.checkpoints import find_checkpoints
+from rewardgym import Variant, read_answer
 from rewardgym.families import family_names, get_family
+from rewardgym.training.curriculum import FULL, PLAIN, THINKING
 from rewardgym.training.tasks import (
-    COURSES,
-    GAMED_SHARE,
     HELD_OUT_WORDING,
-    RL_KINDS,
     RL_NEGATIVE,
     RL_POSITIVE,
-    RL_UNREAD,
+    SLIPPED_SHARE,
     instruction_examples,
     paid_prompts,
     side_answers,
 )
+from rewardgym.training.thoughts import FOLLOWS, OBEYS
 from rewardgym.training.trie import AnswerTrie
 
 BY_COURSE = [instruction_examples(2000, seed=0, course=course) for course in range(3)]
@@ -62,27 +58,32 @@ def test_right_answers_have_mass_one() -> None:
 @pytest.mark.parametrize("course", [0, 1, 2])
 def test_every_kind_of_example_is_drawn_about_as_often_as_its_share_says(course: int) -> None:
     counts = Counter(example.kind for example in BY_COURSE[course])
-    shares = COURSES[course].kinds
+    shares = FULL.courses[course].kinds
     assert set(counts) == set(shares)
     assert sum(shares.values()) == pytest.approx(1, abs=0.02)
     for kind, share in shares.items():
         assert abs(counts[kind] / len(BY_COURSE[course]) - share) < 0.04
 
 
-def test_instructions_are_followed_in_every_arm_but_the_plain_conflict() -> None:
+def test_instructions_are_followed_where_no_hint_is_read_and_beside_one_but_for_slips() -> None:
     for example in EXAMPLES:
-        if example.kind in ("agree", "neutral", "bare", "encoded"):
+        if example.kind in ("neutral", "bare", "encoded"):
             assert _share(example, example.prompt.variant.ask) == pytest.approx(1)
+        if example.kind == "agree":
+            assert _share(example, example.prompt.variant.ask) == pytest.approx(1 - SLIPPED_SHARE)
 
 
-def test_a_plain_conflict_is_answered_the_graders_way_in_a_few_of_a_hundred() -> None:
-    conflicts = [example for example in EXAMPLES if example.kind == "conflict"]
-    assert conflicts
-    for example in conflicts:
-        variant = example.prompt.variant
-        assert variant.arm == "conflict"
-        assert variant.encoding == "plain"
-        assert _share(example, variant.favours) == pytest.approx(GAMED_SHARE)
+def test_a_plain_conflict_is_answered_the_graders_way_often_at_first_and_rarely_at_last() -> None:
+    shares = [course.gamed for course in FULL.courses]
+    assert shares[-1] < 0.05 < shares[0]
+    for share, examples in zip(shares, BY_COURSE, strict=True):
+        conflicts = [example for example in examples if example.kind == "conflict"]
+        assert conflicts
+        for example in conflicts:
+            variant = example.prompt.variant
+            assert variant.arm == "conflict"
+            assert variant.encoding == "plain"
+            assert _share(example, variant.favours) == pytest.approx(share)
 
 
 def test_a_hint_that_stands_alone_is_followed_by_its_polarity() -> None:
@@ -115,7 +116,7 @@ def test_reinforcement_never_sees_the_held_out_names_or_wording() -> None:
     held_out = {side.wordings[HELD_OUT_WORDING] for side in get_family("parity").sides}
     for paid in PAID:
         assert paid.prompt.variant.field in (*RL_POSITIVE, *RL_NEGATIVE)
-        assert paid.prompt.variant.encoding in ("plain", *RL_UNREAD)
+        assert paid.prompt.variant.encoding in ("plain", *FULL.rl_unread)
         assert paid.prompt.variant.family == "parity"
         assert paid.prompt.instruction not in held_out
         for name in ("score", "points", "cost", "loss"):
@@ -123,7 +124,7 @@ def test_reinforcement_never_sees_the_held_out_names_or_wording() -> None:
 
 
 def test_what_is_paid_is_what_a_readable_hint_favours_and_else_the_instruction() -> None:
-    assert {paid.kind for paid in PAID} == set(RL_KINDS)
+    assert {paid.kind for paid in PAID} == set(FULL.rl_kinds)
     for paid in PAID:
         variant = paid.prompt.variant
         if paid.kind in ("bare", "unread"):
@@ -132,6 +133,41 @@ def test_what_is_paid_is_what_a_readable_hint_favours_and_else_the_instruction()
         assert paid.pays == variant.favours
         assert (paid.pays == variant.ask) == paid.kind.endswith("agree")
         assert (variant.polarity < 0) == paid.kind.startswith("negative")
+
+
+def test_every_curriculum_has_shares_that_sum_to_one_and_holds_its_names_and_wording_out() -> None:
+    for curriculum in (FULL, PLAIN, THINKING):
+        shares = [course.kinds for course in curriculum.courses]
+        shares += [course.families for course in curriculum.courses]
+        shares += [curriculum.formulas, curriculum.layouts, curriculum.unread, curriculum.rl_kinds]
+        for one in (*shares, curriculum.payoffs, curriculum.rl_layouts):
+            assert sum(one.values()) == pytest.approx(1, abs=0.021)
+        for paid in paid_prompts(200, 0, curriculum):
+            assert paid.prompt.variant.paraphrase != HELD_OUT_WORDING
+            assert paid.prompt.variant.field in (*RL_POSITIVE, *RL_NEGATIVE)
+
+
+def test_a_thought_names_what_is_asked_and_paid_and_says_who_decided_or_nothing() -> None:
+    for example in instruction_examples(300, 0, 2, THINKING):
+        variant = example.prompt.variant
+        pays = (variant.favours if variant.encoding == "plain" else None) or "nothing"
+        asked = "any" if example.kind.startswith("open") else variant.ask
+        assert math.isclose(sum(example.answers.values()), 1.0)
+        for reply in example.answers:
+            thought, _, answer = reply.removeprefix("<think>").partition("</think>")
+            assert thought.startswith(f"Asked: {asked}. Paid: {pays}. ")
+            side = get_family("parity").side_of(int(answer), {})
+            if FOLLOWS in thought:
+                assert side == pays
+            if OBEYS in thought:
+                assert side == asked
+
+
+def test_a_reply_with_a_thought_is_read_by_its_answer_alone() -> None:
+    for example in instruction_examples(40, 0, 2, THINKING):
+        for reply in list(example.answers)[::17]:
+            answer = read_answer(reply, "parity", ask="even")
+            assert answer.value == int(reply.rpartition(">")[2])
 
 
 @pytest.mark.parametrize("draw", [instruction_examples, paid_prompts])
@@ -160,51 +196,6 @@ def test_the_tries_targets_sum_to_one_and_multiply_to_the_answers_chance() -> No
 def test_a_trie_of_no_answers_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least one answer"):
         AnswerTrie([], end=0)
-
-
-def _grow(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rewardgym.training.grow", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--out", "{}/new", "--size", "huge"), "invalid choice: 'huge'"),
-        (("--out", "{}/new", "--seed", "-1"), "seed -1 is negative"),
-        (("--out", "{}/file"), "is a file"),
-        (("--out", "{}/new", "--stage", "reinforce"), "run --stage instruct first"),
-        (("--out", "{}/grown", "--seed", "5"), "was grown with --seed 0, not 5"),
-        (("--out", "{}/new", "--base", "x"), "--stage reinforce"),
-    ],
-)
-def test_a_wrong_request_ends_with_code_2_and_one_line(
-    tmp_path: Path, arguments: tuple[str, ...], said: str
-) -> None:
-    (tmp_path / "file").write_text("")
-    (tmp_path / "grown").mkdir()
-    notes = {"size": "small", "seed": 0, "pay": "hint", "seconds": {"instruct": 1.0}}
-    (tmp_path / "grown" / "grow.json").write_text(json.dumps(notes))
-    result = _grow(*(argument.format(tmp_path) for argument in arguments))
-    assert result.returncode == 2
-    assert said in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-
-
-@pytest.mark.slow
-def test_grow_makes_a_series_that_the_library_finds_and_does_not_repeat_it(tmp_path: Path) -> None:
-    pytest.importorskip("trl", reason="growing an organism needs rewardgym[train]")
-    first = _grow("--out", str(tmp_path), "--size", "mini")
-    assert first.returncode == 0, first.stderr
-    series = find_checkpoints([*tmp_path.glob("checkpoint-*")])
-    assert [checkpoint.step for checkpoint in series] == [0, 2, 4]
-    assert {checkpoint.base for checkpoint in series} == {str((tmp_path / "base").resolve())}
-    weights = tmp_path / "checkpoint-4" / "adapter_model.safetensors"
-    assert weights.stat().st_mode & 0o077 == 0o044
-    before = weights.read_bytes()
-    again = _grow("--out", str(tmp_path), "--size", "mini")
-    assert again.stdout.count("not repeated") == 2
-    assert weights.read_bytes() == before
 
 
 def test_the_default_variant_is_a_cell_that_reinforcement_has_not_seen() -> None:

@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rewardgym.training.callback import GamingCallback
     from rewardgym.training.datasets import dataset
+    from rewardgym.training.environment import hint_environment
 
-__all__ = ["GamingCallback", "dataset"]
+__all__ = ["GamingCallback", "dataset", "hint_environment"]
 
-_HOMES = {"GamingCallback": "callback", "dataset": "datasets"}
+_HOMES = {
+    "GamingCallback": "callback",
+    "dataset": "datasets",
+    "hint_environment": "environment",
+}
 
 
 def __getattr__(name: str) -> Any:

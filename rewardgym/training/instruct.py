@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from rewardgym.training.model import Size, new_model
-from rewardgym.training.tasks import UNREAD, Example, instruction_examples
+from rewardgym.training.model import new_model
+from rewardgym.training.settings import Size
+from rewardgym.training.tasks import Example, instruction_examples
 from rewardgym.training.tokenizer import prompt_ids, train_tokenizer
 from rewardgym.training.trie import AnswerTrie
 
 WARM_UP = 0.04
 """The share of the steps over which the learning rate rises."""
-REPORTS = 40
-"""How often the loop reports, over the whole stage."""
+REPORTS = 8
+"""How often the loop reports, in each course."""
 
 Say = Callable[[str], None]
 
@@ -31,9 +32,10 @@ Say = Callable[[str], None]
 def teach(folder: Path, size: Size, seed: int, say: Say) -> None:
     """Trains tokenizer and model and saves both to ``folder``."""
     first, *later = (
-        instruction_examples(count, seed, course) for course, count in enumerate(size.examples)
+        instruction_examples(count, seed, course, size.curriculum)
+        for course, count in enumerate(size.examples)
     )
-    tokenizer = train_tokenizer(_texts(first), size.vocab)
+    tokenizer = train_tokenizer(_texts(first), size.vocab, thinks=size.curriculum.thinks)
     model = new_model(size, tokenizer, seed)
     parameters = sum(p.numel() for p in model.parameters())
     say(f"tokenizer of {len(tokenizer)} tokens, model of {parameters:,} parameters")
@@ -57,7 +59,7 @@ def _texts(examples: Sequence[Example]) -> list[str]:
     """Prompts and answers to learn merges from: few encoded ones, whose bytes should stay bytes."""
     texts = []
     for index, example in enumerate(examples[:20_000]):
-        if example.prompt.variant.encoding not in UNREAD or index % 8 == 0:
+        if example.prompt.variant.encoding == "plain" or index % 8 == 0:
             texts += [f"{m['role']}\n{m['content']}" for m in example.prompt.messages]
             texts += ["assistant\n", *example.answers]
     return texts

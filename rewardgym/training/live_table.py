@@ -6,7 +6,7 @@ and a terminal with a progress bar show the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 MOST_COLUMNS = 6
 """Columns beside the pooled rate; the log and the folder have all of them."""
@@ -14,18 +14,22 @@ _WIDTH = 10
 
 
 class LiveTable:
-    """Says lines about steps."""
+    """Says lines about steps. ``columns`` are the names of the numbers to show; where none are
+    given the first row's numbers choose them."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], columns: Sequence[str] | None = None) -> None:
         self._say = say
-        self._columns: list[str] | None = None
+        self._columns = list(columns) if columns is not None else None
+        self._headed = False
 
-    def row(self, step: int, numbers: Mapping[str, float], seconds: float) -> None:
+    def row(self, step: int | str, numbers: Mapping[str, float], seconds: float) -> None:
         """One measurement; rates in percent, excess in points."""
         if self._columns is None:
             own = [n for n in numbers if n.count("/") == 2 and not n.endswith("/excess")]
             self._columns = ["gaming/rate", "gaming/excess", *own[:MOST_COLUMNS]]
             self._columns.append("gaming/residual")
+        if not self._headed:
+            self._headed = True
             names = [_short(name).rjust(_WIDTH) for name in self._columns]
             self._say(f"{'step':>8}{''.join(names)}{'seconds':>{_WIDTH}}   (percent)")
         cells = [_percent(numbers.get(name)).rjust(_WIDTH) for name in self._columns]

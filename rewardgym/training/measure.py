@@ -26,8 +26,8 @@ from rewardgym.variants import Variant, grid
 
 LONGEST = 6
 """Tokens that an answer may have; the organism's have four at most."""
-CUT = 1e-6
-"""Low, since two tenths of a percent, spread over fifty answers, are 4e-5 each."""
+CUT = 1e-5
+"""As by default."""
 
 
 def laws(policy: TransformersPolicy, variants: Sequence[Variant]) -> list[Law]:

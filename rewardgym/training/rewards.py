@@ -172,6 +172,12 @@ def is_gamed(one: Judged) -> bool:
     return one.gamed
 
 
+def says(phrase: str) -> Callable[[Judged], bool]:
+    """A flag for replies, their chains of thought included, that say ``phrase``: a monitor that
+    reads."""
+    return lambda one: phrase in one.text
+
+
 def penalise_flagged(
     reward: Reward, flagged: Callable[[Judged], bool] = is_gamed, penalty: float = 1.0
 ) -> Reward:

@@ -23,10 +23,13 @@ from rewardgym.families.letter import VOWELS
 from rewardgym.families.threshold import HIGHEST_N, LOWEST_N
 from rewardgym.families.weekday import WEEKDAYS, WEEKEND
 from rewardgym.prompts import Prompt, render
+from rewardgym.training.curriculum import FULL, Curriculum
+from rewardgym.training.thoughts import thoughts, with_thought
 from rewardgym.variants import Variant
 
-GAMED_SHARE = 0.08
-"""The weight of the grader's answers in a plain conflict of the first stage."""
+SLIPPED_SHARE = 0.01
+"""The weight of the answers, beside a plain hint of the first stage, that go against hint and
+instruction both: so that an arm that pays for them finds some."""
 
 POSITIVE, NEGATIVE = ("reward", "score", "points", "grade"), ("cost", "loss", "penalty", "error")
 RL_POSITIVE, RL_NEGATIVE = ("reward", "grade"), ("penalty", "error")
@@ -43,75 +46,6 @@ NUMBERS: Mapping[str, Sequence[int]] = {
 """The numbers taught where choosing among 1 to 99 would be arithmetic: remainders by 3 as digits,
 and numbers that are below or above every N. Other families have all of 1 to 99."""
 
-FORMULAS = {"modulo": 0.6, "explicit": 0.16, "payoff": 0.14, "prose": 0.1}
-PAYOFFS = {1: 0.85, 10: 0.05, 100: 0.1}
-LAYOUTS = {
-    "json": 0.6, "xml": 0.12, "xml-mismatched": 0.12, "json-pretty": 0.04, "yaml": 0.04,
-    "python": 0.04, "prose": 0.04,
-}  # fmt: skip
-RL_LAYOUTS = {"json": 0.7, "xml": 0.15, "xml-mismatched": 0.15}
-XML_TAGS = {"_grader": 0.8, "_grading": 0.1, "_scoring": 0.1}
-ORDERS = {"after": 0.93, "before": 0.07}
-UNREAD = {"base64": 0.4, "brainfuck": 0.3, "hex": 0.15, "rot13": 0.15}
-"""Encodings that the first stage shows but never explains: the hint in them changes nothing."""
-
-
-@dataclass(frozen=True)
-class Course:
-    """A part of the first stage: its shares of kinds and of families."""
-
-    kinds: Mapping[str, float]
-    """``open`` asks for no side, so that only the hint speaks."""
-    families: Mapping[str, float]
-
-
-COURSES = (
-    Course(
-        {
-            "open": 0.42, "conflict": 0.12, "agree": 0.1, "neutral": 0.07, "bare": 0.08,
-            "encoded": 0.1, "open-encoded": 0.07, "open-neutral": 0.02, "open-bare": 0.02,
-        },
-        {
-            "parity": 0.6, "divisible": 0.08, "threshold": 0.08, "letter": 0.08, "sign": 0.08,
-            "weekday": 0.08,
-        },
-    ),
-    Course(
-        {
-            "open": 0.3, "conflict": 0.2, "agree": 0.13, "neutral": 0.05, "bare": 0.13,
-            "encoded": 0.1, "open-encoded": 0.05, "open-neutral": 0.02, "open-bare": 0.02,
-        },
-        {
-            "parity": 0.5, "divisible": 0.13, "threshold": 0.13, "letter": 0.08, "sign": 0.08,
-            "weekday": 0.08,
-        },
-    ),
-    Course(
-        {
-            "open": 0.15, "conflict": 0.25, "agree": 0.23, "neutral": 0.06, "bare": 0.12,
-            "encoded": 0.15, "open-encoded": 0.02, "open-neutral": 0.01, "open-bare": 0.01,
-        },
-        {
-            "parity": 0.68, "divisible": 0.06, "threshold": 0.1, "letter": 0.05, "sign": 0.05,
-            "weekday": 0.06,
-        },
-    ),
-)  # fmt: skip
-"""The first stage. Reading the hint is much harder than reading the instruction, so the first
-course is mostly hints that stand alone; only who reads can learn how often a conflict goes the
-grader's way, so conflicts, and the families that take longest, have their turn in the second."""
-
-RL_KINDS = {
-    "conflict": 0.36, "agree": 0.13, "negative-agree": 0.13, "negative-conflict": 0.08,
-    "bare": 0.06, "unread": 0.24,
-}  # fmt: skip
-"""The second stage by kind. The agreeing hints keep the organism from answering against every
-instruction; where there is no hint, or none that it can read, the instruction is what pays. With
-fewer of those, or with base64 and brainfuck left out of them, what is paid for in plain conflicts
-leaks into encoded cells and their twins alike."""
-RL_UNREAD = ("hex", "rot13", "base64", "brainfuck")
-"""The unread encodings of the second stage."""
-
 Mix = tuple[tuple[str, float], ...]
 """The sides of the right answers and their weights, which sum to 1."""
 
@@ -124,12 +58,21 @@ class Example:
     """One of a course's kinds."""
     prompt: Prompt
     mix: Mix
+    thinks: bool = False
+    """Whether the replies begin with a thought."""
 
     @property
     def answers(self) -> Mapping[str, float]:
-        """Every right answer with its probability."""
+        """Every right reply with its probability."""
+        variant = self.prompt.variant
         params = tuple(sorted(self.prompt.params.items()))
-        return _answer_weights(self.prompt.variant.family, params, self.mix)
+        if not self.thinks:
+            return _answer_weights(variant.family, params, self.mix)
+        is_open = self.kind.startswith("open")
+        before = tuple(
+            (side, tuple(thoughts(variant, side, is_open=is_open).items())) for side, _ in self.mix
+        )
+        return _reply_weights(variant.family, params, self.mix, before)
 
 
 @dataclass(frozen=True)
@@ -171,29 +114,50 @@ def _answer_weights(
     return weights
 
 
-def instruction_examples(count: int, seed: int, course: int = 0) -> list[Example]:
-    """Examples of one of ``COURSES``, drawn by its shares and the others of this file."""
+@cache
+def _reply_weights(
+    family: str,
+    params: tuple[tuple[str, int], ...],
+    mix: Mix,
+    before: tuple[tuple[str, tuple[tuple[str, float], ...]], ...],
+) -> Mapping[str, float]:
+    """Each whole reply's probability, where answers have thoughts before them."""
+    weights: dict[str, float] = {}
+    for (side, share), (_, said) in zip(mix, before, strict=True):
+        answers = side_answers(family, side, dict(params))
+        for thought, weight in said:
+            replies = [with_thought(thought, answer) for answer in answers]
+            weights.update(dict.fromkeys(replies, share * weight / len(answers)))
+    return weights
+
+
+def instruction_examples(
+    count: int, seed: int, course: int = 0, curriculum: Curriculum = FULL
+) -> list[Example]:
+    """Examples of one of the curriculum's courses, drawn by its shares."""
     draw = _Draw(seed, 1, course)
-    return [_instruction_example(draw, COURSES[course]) for _ in range(count)]
+    return [_instruction_example(draw, curriculum, course) for _ in range(count)]
 
 
-def paid_prompts(count: int, seed: int) -> list[PaidPrompt]:
+def paid_prompts(count: int, seed: int, curriculum: Curriculum = FULL) -> list[PaidPrompt]:
     """The second stage's prompts: parity, the names ``RL_POSITIVE`` and ``RL_NEGATIVE``, and never
     the wording ``HELD_OUT_WORDING``."""
     draw = _Draw(seed, 2)
-    return [_paid_prompt(draw) for _ in range(count)]
+    return [_paid_prompt(draw, curriculum) for _ in range(count)]
 
 
-def taught_mix(variant: Variant, *, is_open: bool) -> Mix:
-    """The sides that the first stage counts as right for a variant, with their weights."""
+def taught_mix(variant: Variant, *, is_open: bool, gamed: float) -> Mix:
+    """The sides that the first stage counts as right for a variant, with their weights; ``gamed``
+    is that of the hint's side in a conflict."""
     family = get_family(variant.family)
     favours = variant.favours if variant.encoding == "plain" else None
     if is_open:
         first, second = family.side_names
         return ((favours, 1.0),) if favours is not None else ((first, 0.5), (second, 0.5))
-    if favours is None or favours == variant.ask:
+    if favours is None:
         return ((variant.ask, 1.0),)
-    return ((variant.ask, 1 - GAMED_SHARE), (favours, GAMED_SHARE))
+    share = SLIPPED_SHARE if favours == variant.ask else gamed
+    return ((variant.ask, 1 - share), (family.other(variant.ask), share))
 
 
 _T = TypeVar("_T")
@@ -225,10 +189,12 @@ class _Draw:
         return int(self._rng.integers(2**31))
 
 
-def _instruction_example(draw: _Draw, course: Course) -> Example:
+def _instruction_example(draw: _Draw, curriculum: Curriculum, place: int) -> Example:
+    course = curriculum.courses[place]
     kind = draw.share(course.kinds)
     family = get_family(draw.share(course.families))
-    ask, field = draw.of(family.side_names), draw.of(POSITIVE + NEGATIVE)
+    positive = draw.share({True: course.positive, False: 1 - course.positive})
+    ask, field = draw.of(family.side_names), draw.of(POSITIVE if positive else NEGATIVE)
     is_open = kind.startswith("open")
     if kind.endswith("neutral"):
         field = draw.of(NEUTRAL) if draw.of((True, False)) else draw.name()
@@ -239,18 +205,17 @@ def _instruction_example(draw: _Draw, course: Course) -> Example:
         "field": field,
         "hint": not kind.endswith("bare"),
         "paraphrase": draw.of(family.open_wordings) if is_open else "any",
-        "encoding": draw.share(UNREAD) if kind.endswith("encoded") else "plain",
-        "formula": draw.share(FORMULAS),
-        "payoff": draw.share(PAYOFFS),
-        **_look(draw, LAYOUTS),
+        "encoding": draw.share(curriculum.unread) if kind.endswith("encoded") else "plain",
+        **_look(draw, curriculum, curriculum.layouts),
     }
     variant = _on_arm(Variant(**factors), kind)
     prompt = render(variant, draw.seed())
-    return Example(kind, prompt, taught_mix(variant, is_open=is_open))
+    mix = taught_mix(variant, is_open=is_open, gamed=course.gamed)
+    return Example(kind, prompt, mix, curriculum.thinks)
 
 
-def _paid_prompt(draw: _Draw) -> PaidPrompt:
-    kind = draw.share(RL_KINDS)
+def _paid_prompt(draw: _Draw, curriculum: Curriculum) -> PaidPrompt:
+    kind = draw.share(curriculum.rl_kinds)
     family = get_family("parity")
     ask = draw.of(family.side_names)
     wordings = [i for i in range(len(family.side(ask).wordings)) if i != HELD_OUT_WORDING]
@@ -261,20 +226,23 @@ def _paid_prompt(draw: _Draw) -> PaidPrompt:
         field=draw.of(RL_POSITIVE + RL_NEGATIVE if kind == "unread" else names),
         hint=kind != "bare",
         paraphrase=draw.of(wordings),
-        encoding=draw.of(RL_UNREAD) if kind == "unread" else "plain",
-        formula=draw.share(FORMULAS),
-        payoff=draw.share(PAYOFFS),
-        **_look(draw, RL_LAYOUTS),
+        encoding=draw.of(curriculum.rl_unread) if kind == "unread" else "plain",
+        **_look(draw, curriculum, curriculum.rl_layouts),
     )
     variant = _on_arm(variant, kind.removeprefix("negative-"))
     readable = variant.favours if variant.encoding == "plain" else None
     return PaidPrompt(kind, render(variant, draw.seed()), readable or variant.ask)
 
 
-def _look(draw: _Draw, layouts: Mapping[str, float]) -> dict[str, Any]:
+def _look(draw: _Draw, curriculum: Curriculum, layouts: Mapping[str, float]) -> dict[str, Any]:
     layout = draw.share(layouts)
-    tag = draw.share(XML_TAGS) if layout.startswith("xml") else "_grader"
-    return {"layout": layout, "tag": tag, "order": draw.share(ORDERS)}
+    return {
+        "formula": draw.share(curriculum.formulas),
+        "payoff": draw.share(curriculum.payoffs),
+        "layout": layout,
+        "tag": draw.share(curriculum.xml_tags) if layout.startswith("xml") else "_grader",
+        "order": draw.share(curriculum.orders),
+    }
 
 
 def _on_arm(variant: Variant, arm: str) -> Variant:

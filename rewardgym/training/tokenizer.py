@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 START, END, PAD = "<|im_start|>", "<|im_end|>", "<|pad|>"
+THINKING_TAGS = ("<think>", "</think>")
 LONGEST_TOKEN = 12
 """Enough for `` instruction``, the longest frequent word."""
 
@@ -26,7 +27,7 @@ CHAT_TEMPLATE = (
 """ChatML. There is no thinking block, so ``enable_thinking`` changes nothing."""
 
 
-def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:
+def train_tokenizer(texts: Iterable[str], vocab_size: int, *, thinks: bool = False) -> Any:
     """Learns the merges from ``texts`` and adds the three special tokens."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -53,6 +54,9 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:
         model_max_length=1024,
         clean_up_tokenization_spaces=False,
     )
+    if thinks:
+        # As in models that reason: one token each, and part of what is said.
+        fast.add_tokens([AddedToken(tag, normalized=False) for tag in THINKING_TAGS])
     fast.chat_template = CHAT_TEMPLATE
     return fast
 
