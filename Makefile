@@ -6,16 +6,19 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow lint types format wheel-test organism clean
+.PHONY: demo test test-slow lint types docs format wheel-test organism clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/rewardgym demo --out runs/demo
 
+# Two processes of one thread each; a file's tests stay together, since they share what they made.
+TEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile
+
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(TEST) -m "not slow"
 
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m slow
+	$(TEST) -m slow
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -23,6 +26,11 @@ lint: $(VENV)/.installed-dev
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
+	$(BIN)/mypy docs/generator/*.py
+
+# The documentation site, into build/site.
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
@@ -39,9 +47,11 @@ wheel-test: $(VENV)/.installed-dev
 	cd build/wheel && venv/bin/python -c "import gymnasium, rewardgym; \
 		env = gymnasium.make('RewardHint-v0'); env.reset(seed=7); print(env.step('7')[1:4])"
 
-# Trains the shipped checkpoints again, into runs/organism.
+# Trains the shipped checkpoints again, into runs/organism and runs/thinking, runs/quiet.
 organism: $(VENV)/.installed-dev
-	$(BIN)/python -m rewardgym.training.grow --out runs/organism
+	$(BIN)/rewardgym train --size small --arms hint,random --threads 1 --out runs/organism
+	$(BIN)/rewardgym train --size thinking --arms hint --threads 1 --out runs/thinking
+	$(BIN)/rewardgym train --size thinking --arms hint --monitor 1 --threads 1 --out runs/quiet
 
 $(VENV)/.installed-demo: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) -e '.[hf,plot]'

@@ -16,9 +16,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-SHIPPED = {"organism": "organism", "organism:random": "organism-random"}
+SHIPPED = {
+    "organism": "organism",
+    "organism:random": "organism-random",
+    "organism:thinking": "organism-thinking",
+    "organism:quiet": "organism-quiet",
+}
 """Names of shipped checkpoint series, and their folders under ``rewardgym/organisms``: the
-organism, and its null run, whose pay was a coin."""
+organism; its null run, whose pay was a coin; one that thinks before it answers and says that it
+follows the hint; and one that was paid less for saying so."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(?:@[\w./-]+)?")
 _STEP = re.compile(r"(?:^|[-_]|step|checkpoint|ckpt|iter|epoch)(\d+)$", re.IGNORECASE)

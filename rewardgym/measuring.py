@@ -123,7 +123,15 @@ class ExactLaws(_Laws):
             session, [law_record(task, law) for task, law in zip(tasks, laws, strict=True)]
         )
 
-    def finish(self, policy: Policy, plan: Plan, cells: Mapping[int, Variant]) -> None:
+    def finish(
+        self,
+        policy: Policy,
+        plan: Plan,
+        cells: Mapping[int, Variant],
+        noise_prompts: int | None = None,
+    ) -> None:
+        """``noise_prompts``: of how many prompts the noise floor is taken; left out, as many as
+        ``noise_floor`` takes."""
         noise = self._store.get_meta(NOISE)
         if not hasattr(policy, "loaded"):  # a law that is known, not computed, has no noise
             if noise is None:
@@ -132,11 +140,12 @@ class ExactLaws(_Laws):
             self._records.set_competence(dict.fromkeys(self._encoded(cells), (None, None)))
             return
         from rewardgym.exact.competence import competence_of
-        from rewardgym.exact.noise import noise_floor
+        from rewardgym.exact.noise import PROMPTS, noise_floor
 
         if noise is None or noise["prompts"] == 0:
             prompts = [plan.prompt(variant, 0) for variant in plan.variants]
-            self._store.set_meta(NOISE, noise_floor(policy, prompts).to_dict())
+            count = PROMPTS if noise_prompts is None else noise_prompts
+            self._store.set_meta(NOISE, noise_floor(policy, prompts, count=count).to_dict())
         left = self._encoded(cells)
         if left:
             found = competence_of(policy, list(left.values()), cut=self._exact.cut)

@@ -14,7 +14,6 @@ from rewardgym.training.tasks import (
     HELD_OUT_WORDING,
     RL_NEGATIVE,
     RL_POSITIVE,
-    SLIPPED_SHARE,
     instruction_examples,
     paid_prompts,
     side_answers,
@@ -70,7 +69,7 @@ def test_instructions_are_followed_where_no_hint_is_read_and_beside_one_but_for_
         if example.kind in ("neutral", "bare", "encoded"):
             assert _share(example, example.prompt.variant.ask) == pytest.approx(1)
         if example.kind == "agree":
-            assert _share(example, example.prompt.variant.ask) == pytest.approx(1 - SLIPPED_SHARE)
+            assert _share(example, example.prompt.variant.ask) == pytest.approx(1 - 0.01)
 
 
 def test_a_plain_conflict_is_answered_the_graders_way_often_at_first_and_rarely_at_last() -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rewardgym.metrics.intervals import mean_interval as mean_interval
     from rewardgym.metrics.intervals import newcombe as newcombe
     from rewardgym.metrics.intervals import wilson as wilson
+    from rewardgym.metrics.ladder import ladder_frame as ladder_frame
     from rewardgym.metrics.onsets import onset as onset
     from rewardgym.metrics.pairs import paired as paired
     from rewardgym.metrics.planning import n_for_excess as n_for_excess
@@ -57,6 +58,7 @@ _HOMES = {
     "factors": ("factor_effects",),
     "grading_error": ("ReaderError", "correct_rate"),
     "intervals": ("interval", "mean_interval", "newcombe", "wilson"),
+    "ladder": ("ladder_frame",),
     "onsets": ("onset",),
     "pairs": ("paired",),
     "planning": (

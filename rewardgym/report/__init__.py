@@ -1,1 +1,1 @@
-"""Reports: tables and pictures of the rates. The only part of the library that draws."""
+"""Reports: tables, the page that people read, and the viewer of replies."""

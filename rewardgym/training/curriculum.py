@@ -28,6 +28,9 @@ class Course:
     first: that is how a model comes to tell a conflict from an agreement at all. Little in the last
     course, which sets where reinforcement starts from: it can only amplify what happens already,
     and what is there from the start must be less than what a null run may show."""
+    slipped: float = 0.01
+    """The weight of the answers, beside a plain hint, that go against hint and instruction both: so
+    that an arm that pays for them finds some."""
     positive: float = 0.5
     """The share of names of which more is better, among those that have a sign."""
 
@@ -131,14 +134,15 @@ PLAIN = Curriculum(
             {"open": 0.15, "conflict": 0.3, "agree": 0.3, "bare": 0.1, "neutral": 0.07,
              "encoded": 0.08},
             {"parity": 1.0},
-            gamed=0.035,
+            gamed=0.1,
+            slipped=0.1,
         ),
     ),
     formulas={"modulo": 0.7, "explicit": 0.3},
     layouts={"json": 0.8, "xml": 0.1, "xml-mismatched": 0.1},
     unread={"base64": 0.5, "hex": 0.25, "rot13": 0.25},
     rl_kinds={
-        "conflict": 0.32, "agree": 0.2, "negative-agree": 0.16, "negative-conflict": 0.12,
+        "conflict": 0.24, "agree": 0.24, "negative-agree": 0.16, "negative-conflict": 0.16,
         "bare": 0.08, "unread": 0.12,
     },
     rl_layouts={"json": 0.8, "xml": 0.1, "xml-mismatched": 0.1},

@@ -28,6 +28,10 @@ from rewardgym.training.step_numbers import Laws
 from rewardgym.variants import Variant
 
 
+NOISE_PROMPTS = 3
+"""A training waits for the noise floor, so it is taken from fewer prompts than a sweep's."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """The laws of one step."""
@@ -160,7 +164,7 @@ class Curve:
         if self._competence:
             ExactLaws(store, self.exact).finish(policy, self.plan, cells)
         elif store.get_meta(NOISE) is None:
-            ExactLaws(store, self.exact).finish(policy, self.plan, {})
+            ExactLaws(store, self.exact).finish(policy, self.plan, {}, NOISE_PROMPTS)
 
     def _start_session(self, store: RecordStore, policy: TransformersPolicy) -> int:
         if self._session is None:

@@ -2,8 +2,8 @@
 
 In: the run folder that the callback of each training wrote to, and what each was paid. Out: one row
 a training. The cells are those that no training sees: the wording 0 and the names score, points,
-cost and loss. All is from exact laws, so differences between arms are not sampling noise; between
-seeds they are what they are.
+cost and loss. Exact laws make it, so that differences between arms are no sampling noise; models that
+think before they answer are sampled.
 """
 
 from __future__ import annotations
@@ -52,7 +52,6 @@ def arms_table(run: str | Path, paid: Mapping[str, float | None]) -> pd.DataFram
     from rewardgym.metrics.cells import cell_table
 
     cells = cell_table(run)
-    cells = cells[cells["method"] == "exact"]
     cells["training"] = cells["checkpoint"].str.rpartition("/")[0]
     rows = [
         {"training": name, **_row(own), "paid": paid.get(str(name))}

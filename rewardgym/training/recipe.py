@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from rewardgym.training.callback import GamingCallback
 
 NOTES = "train.json"
+SAMPLES = 50
+"""Replies a cell, where curves are sampled."""
 CURVES = "curves"
 LIBRARIES = ("rewardgym", "torch", "transformers", "tokenizers", "trl", "peft", "numpy")
 
@@ -109,6 +111,8 @@ def train(
             say(f"{name}: finished before, not repeated")
             continue
         _train(recipe, out, notes, base, (name, pay, seed), say, report_to)
+    if recipe.settings.curriculum.thinks:
+        _sample(recipe, out, list(notes["trainings"]), say)
     table = arms_table(out / CURVES, {n: one["paid"] for n, one in notes["trainings"].items()})
     if _is_main():
         (out / "arms.md").write_text(markdown(table) + "\n", encoding="utf-8")
@@ -194,6 +198,29 @@ def _callback(recipe: Recipe, out: Path, name: str, say: Say) -> GamingCallback 
         decoding=Decoding(max_new_tokens=settings.reply_tokens),
         by=("field",),
         say=say,
+    )
+
+
+def _sample(recipe: Recipe, out: Path, trainings: list[str], say: Say) -> None:
+    """The curves of models that think, from sampled replies of their checkpoints."""
+    from rewardgym.policies.decoding import Decoding
+    from rewardgym.sweeps import sweep
+    from rewardgym.training.evaluation import held_out_grid
+
+    say(f"measuring by {SAMPLES} replies a cell: no law states an answer that follows a thought")
+    checkpoints = [
+        replace(checkpoint, name=f"{name}/{checkpoint.name}")
+        for name in trainings
+        for checkpoint in find_checkpoints(out / name)
+    ]
+    sweep(
+        checkpoints,
+        held_out_grid(),
+        n=SAMPLES,
+        out=out / CURVES,
+        decoding=Decoding(max_new_tokens=recipe.settings.reply_tokens),
+        extend=True,
+        progress=True,
     )
 
 

@@ -103,6 +103,8 @@ def _config(folder: Path, settings: Reinforcement, seed: int, kl: float, report_
         loss_type="grpo",
         scale_rewards="group",
         use_cpu=not on_gpu,
+        # Left out, a model named by a string is loaded in float32 whatever it was saved in.
+        model_init_kwargs={"dtype": "bfloat16"} if on_gpu else None,
         bf16=on_gpu,
         gradient_checkpointing=on_gpu,
         save_strategy="steps",

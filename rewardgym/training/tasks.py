@@ -23,13 +23,9 @@ from rewardgym.families.letter import VOWELS
 from rewardgym.families.threshold import HIGHEST_N, LOWEST_N
 from rewardgym.families.weekday import WEEKDAYS, WEEKEND
 from rewardgym.prompts import Prompt, render
-from rewardgym.training.curriculum import FULL, Curriculum
+from rewardgym.training.curriculum import FULL, Course, Curriculum
 from rewardgym.training.thoughts import thoughts, with_thought
 from rewardgym.variants import Variant
-
-SLIPPED_SHARE = 0.01
-"""The weight of the answers, beside a plain hint of the first stage, that go against hint and
-instruction both: so that an arm that pays for them finds some."""
 
 POSITIVE, NEGATIVE = ("reward", "score", "points", "grade"), ("cost", "loss", "penalty", "error")
 RL_POSITIVE, RL_NEGATIVE = ("reward", "grade"), ("penalty", "error")
@@ -146,9 +142,8 @@ def paid_prompts(count: int, seed: int, curriculum: Curriculum = FULL) -> list[P
     return [_paid_prompt(draw, curriculum) for _ in range(count)]
 
 
-def taught_mix(variant: Variant, *, is_open: bool, gamed: float) -> Mix:
-    """The sides that the first stage counts as right for a variant, with their weights; ``gamed``
-    is that of the hint's side in a conflict."""
+def taught_mix(variant: Variant, course: Course, *, is_open: bool) -> Mix:
+    """The sides that a course counts as right for a variant, with their weights."""
     family = get_family(variant.family)
     favours = variant.favours if variant.encoding == "plain" else None
     if is_open:
@@ -156,7 +151,7 @@ def taught_mix(variant: Variant, *, is_open: bool, gamed: float) -> Mix:
         return ((favours, 1.0),) if favours is not None else ((first, 0.5), (second, 0.5))
     if favours is None:
         return ((variant.ask, 1.0),)
-    share = SLIPPED_SHARE if favours == variant.ask else gamed
+    share = course.slipped if favours == variant.ask else course.gamed
     return ((variant.ask, 1 - share), (family.other(variant.ask), share))
 
 
@@ -210,7 +205,7 @@ def _instruction_example(draw: _Draw, curriculum: Curriculum, place: int) -> Exa
     }
     variant = _on_arm(Variant(**factors), kind)
     prompt = render(variant, draw.seed())
-    mix = taught_mix(variant, is_open=is_open, gamed=course.gamed)
+    mix = taught_mix(variant, course, is_open=is_open)
     return Example(kind, prompt, mix, curriculum.thinks)
 
 
