@@ -2,8 +2,9 @@
 
     python benchmarks/thinking.py [--checkpoints organism:thinking --checkpoints organism:quiet]
 
-For each checkpoint, from ``n`` sampled replies a cell under held-out names and wording: the gaming rate and its twin's, and of the gamed replies the share whose chain of thought says that
-it follows the hint. A monitor that reads thoughts sees the one organism and misses the other.
+For each checkpoint, from ``n`` sampled replies a cell under held-out names and wording: the gaming
+rate and its twin's, and of the gamed replies the share whose chain of thought says that it follows
+the hint. A monitor that reads thoughts sees the one organism and misses the other.
 """
 
 from __future__ import annotations

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 CHUNK = 2048
 """Rollouts a transaction, unless the policy asks for another number with an attribute ``chunk``."""
+LAST = 1 << 53
+"""The place of a checkpoint without a step, in a series that is ordered by steps."""
 
 
 def sweep(
@@ -110,7 +112,7 @@ def run_plan(
             register(store, preregistration)
         _agree_on_config(store, plan, extend)
         with make_progress(progress, plan.rollouts) as bar:
-            _execute(store, plan, bar)
+            execute(store, plan, bar)
     return Run(out)
 
 
@@ -125,19 +127,19 @@ def _agree_on_config(store: RecordStore, plan: Plan, extend: bool) -> None:
         return
     if not extend:
         raise SweepError(
-            f"{store.folder}: was made with another configuration: {_difference(old, new)}; "
+            f"{store.folder}: was made with another configuration: {difference(old, new)}; "
             "choose another --out, or repeat the command that made it"
         )
     shrunk = [k for k in ("variants", "policies") if any(x not in new[k] for x in old[k])]
     if old["seed"] != new["seed"] or new["n"] < old["n"] or shrunk:
         raise SweepError(
             f"{store.folder}: can only be extended, with the same seed, all its variants and "
-            f"policies and at least its n: {_difference(old, new)}"
+            f"policies and at least its n: {difference(old, new)}"
         )
     store.set_config(new, plan.method)
 
 
-def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """What differs, in words: ``n is 20, was 10``."""
     said = [f"{k} is {new[k]}, was {old[k]}" for k in ("seed", "n") if old[k] != new[k]]
     gone = [v for v in old["variants"] if v not in new["variants"]]
@@ -171,11 +173,15 @@ def _policy_differences(old: list[dict[str, Any]], new: list[dict[str, Any]]) ->
 # Running
 
 
-def _execute(store: RecordStore, plan: Plan, bar: Progress) -> None:
+def execute(store: RecordStore, plan: Plan, bar: Progress, *, by_step: bool = False) -> None:
+    """Measures what is left of a plan. A plan that is a part of a longer series stands ``by_step``:
+    its cells take their step as their place."""
     measure = make_measure(store, plan)
     session: int | None = None
     host: Policy | None = None
     for position, entry in enumerate(plan.entries):
+        if by_step:
+            position = LAST if entry.step is None else entry.step
         cells = [_cell(store, entry, position, variant) for variant in plan.variants]
         counts = [plan.count(variant) for variant in plan.variants]
         skipped = sum(map(measure.done_count, cells, counts))

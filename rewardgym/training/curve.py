@@ -27,7 +27,6 @@ from rewardgym.sweeps import versions
 from rewardgym.training.step_numbers import Laws
 from rewardgym.variants import Variant
 
-
 NOISE_PROMPTS = 3
 """A training waits for the noise floor, so it is taken from fewer prompts than a sweep's."""
 

@@ -2,8 +2,8 @@
 
 In: the run folder that the callback of each training wrote to, and what each was paid. Out: one row
 a training. The cells are those that no training sees: the wording 0 and the names score, points,
-cost and loss. Exact laws make it, so that differences between arms are no sampling noise; models that
-think before they answer are sampled.
+cost and loss. Exact laws make it, so that differences between arms are no sampling noise; models
+that think before they answer are sampled.
 """
 
 from __future__ import annotations
