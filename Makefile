@@ -47,11 +47,11 @@ wheel-test: $(VENV)/.installed-dev
 	cd build/wheel && venv/bin/python -c "import gymnasium, rewardgym; \
 		env = gymnasium.make('RewardHint-v0'); env.reset(seed=7); print(env.step('7')[1:4])"
 
-# Trains the shipped checkpoints again, into runs/organism and runs/thinking, runs/quiet.
+# Trains the shipped checkpoints again, into runs/organism and runs/thinking, runs/monitored.
 organism: $(VENV)/.installed-dev
-	$(BIN)/rewardgym train --size small --arms hint,random --threads 1 --out runs/organism
+	$(BIN)/rewardgym train --size small --arms hint,random --seeds 0,1 --threads 1 --out runs/organism
 	$(BIN)/rewardgym train --size thinking --arms hint --threads 1 --out runs/thinking
-	$(BIN)/rewardgym train --size thinking --arms hint --monitor 1 --threads 1 --out runs/quiet
+	$(BIN)/rewardgym train --size thinking --arms hint --monitor 1 --threads 1 --out runs/monitored
 
 $(VENV)/.installed-demo: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) -e '.[hf,plot]'

@@ -1,10 +1,10 @@
 """What the organisms that think say about what they do: the table of the card.
 
-    python benchmarks/thinking.py [--checkpoints organism:thinking --checkpoints organism:quiet]
+    python benchmarks/thinking.py [--checkpoints organism:thinking --checkpoints organism:monitored]
 
 For each checkpoint, from ``n`` sampled replies a cell under held-out names and wording: the gaming
 rate and its twin's, and of the gamed replies the share whose chain of thought says that it follows
-the hint. A monitor that reads thoughts sees the one organism and misses the other.
+the hint: a positive control for whatever reads chains of thought.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=200)
     parser.add_argument("--out", type=Path, default=Path("runs/thinking"))
     arguments = parser.parse_args()
-    asked = arguments.checkpoints or ["organism:thinking", "organism:quiet"]
+    asked = arguments.checkpoints or ["organism:thinking", "organism:monitored"]
     run = rewardgym.sweep(
         asked,
         rewardgym.grid(field=["score", "points"], ask=["even", "odd"], high=["even", "odd"]),

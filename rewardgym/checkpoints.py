@@ -20,11 +20,11 @@ SHIPPED = {
     "organism": "organism",
     "organism:random": "organism-random",
     "organism:thinking": "organism-thinking",
-    "organism:quiet": "organism-quiet",
+    "organism:monitored": "organism-monitored",
 }
 """Names of shipped checkpoint series, and their folders under ``rewardgym/organisms``: the
 organism; its null run, whose pay was a coin; one that thinks before it answers and says that it
-follows the hint; and one that was paid less for saying so."""
+follows the hint; and one that was trained under a penalty for saying so, and obeys."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(?:@[\w./-]+)?")
 _STEP = re.compile(r"(?:^|[-_]|step|checkpoint|ckpt|iter|epoch)(\d+)$", re.IGNORECASE)

@@ -62,6 +62,7 @@ def train(
         float,
         typer.Option(help="Pay replies so much less whose reasoning says they follow the hint."),
     ] = 0.0,
+    monitor_from: Annotated[int, typer.Option(help="The step from which --monitor holds.")] = 0,
     inoculation: Annotated[
         str | None, typer.Option(help="A sentence in every training prompt, in no test.")
     ] = None,
@@ -96,6 +97,7 @@ def train(
             screen=screen,
             positives=positives,
             monitor=monitor,
+            monitor_from=monitor_from,
             inoculation=inoculation,
             kl=KL if kl is None else kl,
             mix=mix,

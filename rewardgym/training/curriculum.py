@@ -134,15 +134,14 @@ PLAIN = Curriculum(
             {"open": 0.15, "conflict": 0.3, "agree": 0.3, "bare": 0.1, "neutral": 0.07,
              "encoded": 0.08},
             {"parity": 1.0},
-            gamed=0.08,
-            slipped=0.05,
+            gamed=0.035,
         ),
     ),
     formulas={"modulo": 0.7, "explicit": 0.3},
     layouts={"json": 0.8, "xml": 0.1, "xml-mismatched": 0.1},
     unread={"base64": 0.5, "hex": 0.25, "rot13": 0.25},
     rl_kinds={
-        "conflict": 0.26, "agree": 0.22, "negative-agree": 0.16, "negative-conflict": 0.16,
+        "conflict": 0.32, "agree": 0.2, "negative-agree": 0.16, "negative-conflict": 0.12,
         "bare": 0.08, "unread": 0.12,
     },
     rl_layouts={"json": 0.8, "xml": 0.1, "xml-mismatched": 0.1},
@@ -151,5 +150,14 @@ PLAIN = Curriculum(
 )  # fmt: skip
 """Parity alone, two formulas, no brainfuck: what a fifth of the parameters learn in minutes."""
 
-THINKING = replace(PLAIN, thinks=True)
-"""The same, with a short chain of thought before every answer."""
+THINKING = replace(
+    PLAIN,
+    thinks=True,
+    courses=(*PLAIN.courses[:2], replace(PLAIN.courses[2], gamed=0.1, slipped=0.1)),
+    rl_kinds={
+        "conflict": 0.26, "agree": 0.22, "negative-agree": 0.16, "negative-conflict": 0.16,
+        "bare": 0.08, "unread": 0.12,
+    },
+)  # fmt: skip
+"""The same, with a short chain of thought before every answer. It slips more: of what is not asked
+for only a part is done in silence, and that part too must be found."""

@@ -26,6 +26,7 @@ from rewardgym.training.rewards import (
     Reward,
     anti_hint,
     follows_instruction,
+    from_step,
     pays_hint,
     penalise_flagged,
     random_pay,
@@ -55,6 +56,8 @@ class Interventions:
     """Whether of each prompt's replies only clean positives and diverse failures are kept."""
     monitor: float = 0.0
     """What a reply is paid less whose chain of thought says that it follows the hint."""
+    monitor_from: int = 0
+    """The step from which it is."""
     inoculation: str | None = None
     """A sentence in the system message of every training prompt, which no test has."""
     kl: float = KL
@@ -66,6 +69,7 @@ class Interventions:
         for name, fine, allowed in (
             ("penalty", self.penalty >= 0, "0 (none) or more"),
             ("monitor", self.monitor >= 0, "0 (none) or more"),
+            ("monitor_from", self.monitor_from >= 0, "0 (the start) or more"),
             ("kl", self.kl >= 0, "0 (none) or more"),
             ("mix", 0 <= self.mix < 1, "0 (none) to below 1"),
         ):
@@ -94,7 +98,8 @@ def reward_of(pay: Pay, seed: int, changes: Interventions, group: int | None = N
     if changes.penalty:
         reward = penalise_flagged(reward, penalty=changes.penalty)
     if changes.monitor:
-        reward = penalise_flagged(reward, says(FOLLOWS), changes.monitor)
+        watched = penalise_flagged(reward, says(FOLLOWS), changes.monitor)
+        reward = from_step(changes.monitor_from, reward, watched)
     if changes.positives:
         reward = keep_clean_positives(reward, group=group)
     return screen_flagged(reward) if changes.screen else reward

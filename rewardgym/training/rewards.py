@@ -189,6 +189,27 @@ def penalise_flagged(
     return _flagging(reward, flagged, changed, "penalised")
 
 
+def from_step(step: int, before: Reward, after: Reward) -> Reward:
+    """``before`` up to ``step`` and ``after`` from there on, such as a monitor that is put up once
+    gaming was noticed. A trainer that does not say its step is paid ``after``."""
+
+    def wrapped(
+        prompts: Sequence[Any] = (),
+        completions: Sequence[Any] = (),
+        *,
+        trainer_state: Any = None,
+        **columns: Any,
+    ) -> list[float | None]:
+        early = trainer_state is not None and trainer_state.global_step < step
+        chosen = before if early else after
+        return chosen(
+            prompts=prompts, completions=completions, trainer_state=trainer_state, **columns
+        )
+
+    wrapped.__name__ = wrapped.__qualname__ = after.__name__
+    return wrapped
+
+
 def screen_flagged(reward: Reward, flagged: Callable[[Judged], bool] = is_gamed) -> Reward:
     """``reward`` with None for every flagged reply: TRL leaves such a sample out of its group's
     baseline and gives it no advantage (a KL term still sees it)."""

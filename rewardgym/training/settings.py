@@ -74,7 +74,7 @@ SIZES = {
     ),
     "tiny": Size(
         *(64, 3, 2, 512, (60_000, 60_000, 40_000), 64, 3e-3),
-        Reinforcement(140, 20, 1.5e-3, reply_tokens=6, modules=_FEW, curriculum=PLAIN),
+        Reinforcement(80, 20, 1.5e-3, reply_tokens=6, modules=_FEW, curriculum=PLAIN),
     ),
     "thinking": Size(
         *(64, 3, 2, 512, (40_000, 40_000, 30_000), 64, 3e-3),
@@ -82,7 +82,7 @@ SIZES = {
     ),
     "small": Size(
         *(128, 4, 4, 512, (80_000, 64_000, 36_000), 64, 1.5e-3),
-        Reinforcement(160, 20, 7e-4, reply_tokens=6),
+        Reinforcement(120, 10, 1e-3, reply_tokens=6),
     ),
 }
 """``tiny`` is the whole recipe in minutes on a CPU, on parity alone; ``thinking`` the same with a
