@@ -15,7 +15,9 @@ from typing import Annotated, Any
 
 import typer
 
+from rewardgym.cli_export import EXPORT_HELP, export
 from rewardgym.cli_factors import Preset, Seed, variants_of, with_factors
+from rewardgym.cli_report import REPORT_HELP, report
 from rewardgym.cli_stats import (
     CONTRAST_HELP,
     FACTORS_HELP,
@@ -27,6 +29,9 @@ from rewardgym.cli_stats import (
     trend,
 )
 from rewardgym.cli_sweep import NOISE_HELP, SWEEP_HELP, noise, sweep
+from rewardgym.cli_train import TRAIN_HELP, train
+from rewardgym.cli_view import VIEW_HELP, view
+from rewardgym.cli_watch import WATCH_HELP, watch
 
 app = typer.Typer(
     name="rewardgym",
@@ -106,6 +111,8 @@ def show(
 app.command(help=SWEEP_HELP)(sweep)
 app.command(help=NOISE_HELP)(noise)
 app.command(help=PLAN_HELP)(plan)
+app.command(help=TRAIN_HELP)(train)
+app.command(help=WATCH_HELP)(watch)
 
 
 @app.command(help=RATES_HELP)
@@ -159,6 +166,9 @@ def rates(
 app.command(help=TREND_HELP)(trend)
 app.command(help=FACTORS_HELP)(factors)
 app.command(help=CONTRAST_HELP)(contrast)
+app.command(help=REPORT_HELP)(report)
+app.command(help=VIEW_HELP)(view)
+app.command(help=EXPORT_HELP)(export)
 
 
 @app.command(help=DEMO_HELP)
