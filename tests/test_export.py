@@ -37,11 +37,11 @@ from rewardgym.export.columns import CELL, LAWS, ROLLOUTS, Column
 from rewardgym.export.csv_cells import DANGEROUS
 from rewardgym.export.escaping import latex_text, markdown_paragraph, markdown_text
 from rewardgym.export.places import new_file, new_folder
-from rewardgym.export.repeating import repeat_commands
 from rewardgym.export.writers import open_writer
 from rewardgym.outcomes import OUTCOMES
 from rewardgym.policies.decoding import Decoding
 from rewardgym.records import Record, RecordStore, Run, storable
+from rewardgym.repeating import repeat_commands
 from rewardgym.report.tables import rates_table
 from rewardgym.variants import FACTORS, Variant
 

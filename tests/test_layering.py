@@ -27,7 +27,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "appending",
         *("training", "testing", "registration"),
     ),
-    ("plans", "plots"),
+    ("plans", "plots", "repeating"),
     ("metrics", "policies", "exact", "rewardgym_envs"),
     (
         *("records", "record_schema", "law_records", "prompts", "answers", "reading"),

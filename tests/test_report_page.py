@@ -20,7 +20,7 @@ import rewardgym
 from rewardgym.metrics.rates import gaming_rates
 from rewardgym.policies import Reply
 from rewardgym.records import RecordStore, Run, StoreError
-from rewardgym.report.commands import grid_flags
+from rewardgym.repeating import variant_flags
 from rewardgym.report.figures import wanted
 from rewardgym.report.page import ReportError, json_block, render_report, write_report
 from rewardgym.report.results import read_progress, read_results, snapshot
@@ -442,7 +442,7 @@ def test_the_flags_of_a_grid_give_its_variants_again(
     from rewardgym.cli import app
 
     variants = rewardgym.grid(twins=twins, **factors)
-    flags = grid_flags([variant.id for variant in variants])
+    flags = variant_flags([variant.id for variant in variants])
     assert flags is not None
     words = ["sweep", "--policy", "scripted:obey", *flags, "--n", "1"]
     done = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "again")])
@@ -455,7 +455,7 @@ def test_the_flags_of_a_grid_give_its_variants_again(
 
 def test_variants_that_are_no_grid_have_no_flags() -> None:
     some = [rewardgym.Variant(), rewardgym.Variant(field="loss", encoding="hex", review=True)]
-    assert grid_flags([variant.id for variant in some]) is None
+    assert variant_flags([variant.id for variant in some]) is None
 
 
 def test_a_summary_of_a_change_names_both_ends(run: Path) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 
 from rewardgym.export.columns import MODEL, SETTINGS
 from rewardgym.export.escaping import visible
-from rewardgym.export.repeating import repeat_commands
 from rewardgym.export.tables import plain_markdown
 from rewardgym.outcomes import OUTCOMES
 from rewardgym.records import Cell, RecordStore
+from rewardgym.repeating import repeat_commands
 from rewardgym.report.stats import word
 from rewardgym.variants import FACTORS, Variant
 

@@ -33,7 +33,7 @@ def _command(config: dict[str, Any] | None, cells: Sequence[Cell]) -> str:
     if config is None:
         return "# the run does not say what made it; its cells were added by hand"
     policies = list({cell.checkpoint: cell.policy for cell in cells}.values())
-    asked = _asked(list(config["variants"]))
+    asked = variant_flags(list(config["variants"]))
     own = [p for p in policies if p.get("policy") not in ("scripted", "transformers")]
     if own:
         return f"# {len(own)} policies of the user's own: rewardgym.sweep(policy, variants, ...)"
@@ -41,12 +41,20 @@ def _command(config: dict[str, Any] | None, cells: Sequence[Cell]) -> str:
         return (
             "# rewardgym.sweep(...) with the variants in the column ``variant``: no grid of flags"
         )
-    flags = [*_sources(policies), *asked, "--n", str(config["n"]), "--seed", str(config["seed"])]
-    flags += _settings(policies[0])
+    flags = [
+        *source_flags(policies),
+        *asked,
+        "--n",
+        str(config["n"]),
+        "--seed",
+        str(config["seed"]),
+    ]
+    flags += setting_flags(policies[0])
     return shlex.join(["rewardgym", "sweep", *flags, "--out", "runs/again"])
 
 
-def _sources(policies: Sequence[Any]) -> list[str]:
+def source_flags(policies: Sequence[Any]) -> list[str]:
+    """The flags that name these checkpoints and scripted policies again."""
     series = _shipped(policies)
     if series is not None:
         return ["--checkpoints", series]
@@ -72,7 +80,7 @@ def _reference(policy: Any) -> str:
     return f"{known}@{revision}" if policy.get("kind") == "hub" and revision else str(known)
 
 
-def _asked(ids: list[str]) -> list[str] | None:
+def variant_flags(ids: list[str]) -> list[str] | None:
     """The flags whose grid is exactly these variants, None where there are none such."""
     variants = [Variant.parse(id_) for id_ in ids]
     wanted = set(variants)
@@ -94,7 +102,7 @@ def _asked(ids: list[str]) -> list[str] | None:
 
 
 def _values(variants: Sequence[Variant]) -> dict[str, list[Any]] | None:
-    """The values of each factor that is not at its default; None where flags cannot hold them."""
+    """The values of each factor that is not at its default; None where they are no grid."""
     found = {}
     size = 1
     for name in FACTORS:
@@ -103,8 +111,6 @@ def _values(variants: Sequence[Variant]) -> dict[str, list[Any]] | None:
             continue
         if name in ("ask", "high") and _follows(variants, name):
             continue  # a family's own sides, which it takes by itself
-        if len(values) > 1 and any(_is_text(value) for value in values):
-            return None
         found[name] = values
         size *= len(values)
     return found if variants and size <= MOST_GRID else None
@@ -127,11 +133,14 @@ def _grid(values: dict[str, Any], mirror: bool) -> list[Variant]:
 
 
 def _flag(name: str, values: list[Any]) -> list[str]:
-    texts = (str(v).lower() if isinstance(v, bool) or v is None else str(v) for v in values)
-    return [f"--{name.replace('_', '-')}", ",".join(texts)]
+    flag = f"--{name.replace('_', '-')}"
+    texts = [str(v).lower() if isinstance(v, bool) or v is None else str(v) for v in values]
+    if len(texts) > 1 and any(_is_text(value) for value in values):
+        return [word for text in texts for word in (flag, text)]
+    return [flag, ",".join(texts)]
 
 
-def _settings(policy: Any) -> list[str]:
+def setting_flags(policy: Any) -> list[str]:
     """Flags for decoding and method, where they are not what a plain sweep does."""
     words: list[str] = []
     plain = Decoding()
