@@ -288,6 +288,8 @@ def test_interventions_change_what_they_say(stage: Any) -> None:
     assert pay(read, [said, quiet]) == [-1, 1]
     late = stage.reward_of("hint", 0, stage.Interventions(monitor=2, monitor_from=40))
     for step, paid in ((39, [1, 1]), (40, [-1, 1])):
-        assert pay(late, [said, quiet], trainer_state=SimpleNamespace(global_step=step)) == paid
+        state = SimpleNamespace(global_step=step)
+        replies = [[{"role": "assistant", "content": reply}] for reply in (said, quiet)]
+        assert late(completions=replies, trainer_state=state, **columns(2)) == paid
     with pytest.raises(ValueError, match=r"mix is 1\.5; allowed"):
         stage.Interventions(mix=1.5)

@@ -732,7 +732,7 @@ def test_adapters_on_one_base_load_it_once_and_only_the_newest_stays_in_memory(
         return bases[-1]
 
     monkeypatch.setattr(loading, "_model", counted)
-    run, steps = tmp_path / "run", [0, 60, 120]
+    run, steps = tmp_path / "run", [0, 50, 120]
     shutil.copytree(ORGANISM / "base", run / "base")
     copy_in_pieces(run, steps, 0.0)
     kept: list[list[str]] = []
@@ -756,7 +756,7 @@ def test_adapters_on_one_base_load_it_once_and_only_the_newest_stays_in_memory(
 @pytest.mark.slow
 def test_the_organism_watched_while_it_is_written_is_the_table_of_a_sweep(tmp_path: Path) -> None:
     pytest.importorskip("peft", reason="needs the extra hf")
-    run, steps = tmp_path / "run", [0, 20, 40, 60, 80, 120]
+    run, steps = tmp_path / "run", [0, 20, 40, 50, 80, 120]
     shutil.copytree(ORGANISM / "base", run / "base")
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
