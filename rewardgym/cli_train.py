@@ -90,7 +90,7 @@ def train(
     recipe = Recipe(
         size=size,
         model=model,
-        arms=tuple(_listed(arms)),  # type: ignore[arg-type]
+        arms=tuple(_listed(arms)),  # type: ignore[arg-type]  # Recipe checks them
         seeds=tuple(_seed(one) for one in _listed(seeds)),
         interventions=Interventions(
             penalty=penalty,

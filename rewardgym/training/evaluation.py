@@ -150,10 +150,10 @@ def _cells(table: pd.DataFrame) -> list[list[str]]:
     ]
 
 
-def _shown(name: str, value: object) -> str:
+def _shown(name: str, value: Any) -> str:
     if name == "training":
         return str(value)
-    number = float("nan") if value is None else float(value)  # type: ignore[arg-type]
+    number = float("nan") if value is None else float(value)
     if number != number:
         return "none" if name == "onset" else "-"
     if name in ("steps", "onset"):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from rewardgym.training.judging import Judged, LogMetric, judge_all
 from rewardgym.training.rewards import Reward, is_gamed
@@ -24,7 +24,7 @@ Fate = Literal[
     "kept/positives", "kept/failures", "left_out/flagged", "left_out/repeated", "left_out/before"
 ]
 """What became of one reply, as the log names it. ``before`` is None by the inner reward already."""
-FATES: tuple[Fate, ...] = Fate.__args__  # type: ignore[attr-defined]
+FATES: tuple[Fate, ...] = get_args(Fate)
 
 _Values = Sequence[float | None]
 
