@@ -8,7 +8,6 @@ a row is either there once or not at all, and counting a million of them is one 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,11 +17,20 @@ from typing import Any
 
 from rewardgym.outcomes import OUTCOMES, Outcome
 from rewardgym.prompts import Prompt
-from rewardgym.record_schema import CODES, ERROR, FILE_NAME, FORMAT, INSERT_ROW, SCHEMA
+from rewardgym.record_file import StoreError, open_file, storable, told
+from rewardgym.record_schema import CODES, ERROR, FILE_NAME, FORMAT, INSERT_ROW
 
-
-class StoreError(RuntimeError):
-    """A run folder that cannot be read or written: one line with path, fault and the way on."""
+__all__ = [
+    "FILE_NAME",
+    "FORMAT",
+    "Cell",
+    "Record",
+    "RecordStore",
+    "Run",
+    "StoreError",
+    "storable",
+    "told",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,52 +81,9 @@ class RecordStore:
         with told(self.path):
             if create:
                 self.folder.mkdir(parents=True, exist_ok=True)
-            self._connection = self._connect(create)
-            try:
-                self._open(create)
-            except BaseException:
-                self._connection.close()
-                raise
-
-    def _connect(self, create: bool) -> sqlite3.Connection:
-        if create or os.access(self.folder, os.W_OK):
-            return sqlite3.connect(self.path, timeout=60.0)
-        # Someone else's results, or a mount that cannot be written: read without a lock file.
-        uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
-        return sqlite3.connect(uri, uri=True)
-
-    def _open(self, create: bool) -> None:
-        tables = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master")}
-        new = create and not tables
-        if tables and "meta" not in tables:
-            raise StoreError(f"{self.path}: is another program's database; choose another folder")
-        if create:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-        if new:
-            self._connection.executescript(f"BEGIN; {SCHEMA}")
-            self._connection.executemany(
-                "INSERT INTO outcomes VALUES (?, ?)", [(c, name) for name, c in CODES.items()]
-            )
-            self._set("format", FORMAT)
-            self._connection.commit()
-        found = self._get("format") if tables or new else None
-        if found != FORMAT:
-            raise StoreError(
-                f"{self.path}: is no run of this version of rewardgym (format {found}, expected "
-                f"{FORMAT}); choose another folder"
-            )
+            self._connection = open_file(self.path, create)
 
     # Configuration
-
-    def _get(self, key: str) -> Any:
-        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return json.loads(row[0]) if row else None
-
-    def _set(self, key: str, value: Any) -> None:
-        self._connection.execute(
-            "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value))
-        )
 
     @property
     def config(self) -> dict[str, Any] | None:
@@ -139,12 +104,14 @@ class RecordStore:
 
     def get_meta(self, key: str) -> Any:
         """A JSON value that was stored with the run, None where there is none."""
-        with told(self.path):
-            return self._get(key)
+        found = self.query("SELECT value FROM meta WHERE key = ?", (key,))
+        return json.loads(found[0][0]) if found else None
 
     def set_meta(self, key: str, value: Any) -> None:
-        with self.transaction():
-            self._set(key, value)
+        with self.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value))
+            )
 
     def start_session(self, started: str, versions: Mapping[str, str]) -> int:
         """Notes when and with which versions rows are written from here on; gives the id."""
@@ -181,23 +148,23 @@ class RecordStore:
 
     def add_prompt(self, prompt: Prompt) -> int:
         """The id of the prompt with this hash, made where it is new."""
-        found = self._connection.execute(
-            "SELECT id FROM prompts WHERE sha256 = ?", (prompt.sha256,)
-        ).fetchone()
-        if found:
-            return int(found[0])
-        with self.transaction() as connection:
-            cursor = connection.execute(
-                "INSERT INTO prompts (sha256, messages, params, hint) VALUES (?, ?, ?, ?)",
-                (
-                    prompt.sha256,
-                    json.dumps(prompt.messages, ensure_ascii=False),
-                    json.dumps(dict(prompt.params)),
-                    prompt.hint,
-                ),
-            )
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
+        find = "SELECT id FROM prompts WHERE sha256 = ?", (prompt.sha256,)
+        found = self.query(*find)
+        if not found:
+            with self.transaction() as connection:
+                connection.execute(
+                    # Another process may have written the same prompt since.
+                    "INSERT OR IGNORE INTO prompts (sha256, messages, params, hint) "
+                    "VALUES (?, ?, ?, ?)",
+                    (
+                        prompt.sha256,
+                        json.dumps(prompt.messages, ensure_ascii=False),
+                        json.dumps(dict(prompt.params)),
+                        prompt.hint,
+                    ),
+                )
+            found = self.query(*find)
+        return int(found[0][0])
 
     def add(self, session: int, records: Iterable[Record]) -> None:
         """Writes a batch in one transaction. A key that is already there keeps its first row,
@@ -331,33 +298,3 @@ class Run:
 
 def _config_key(method: str) -> str:
     return "config" if method == "sampled" else f"config {method}"
-
-
-def storable(text: str) -> str:
-    """The text as SQLite can keep it."""
-    # A lone surrogate cannot be stored as UTF-8; it is kept visibly rather than lost.
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "backslashreplace").decode()
-    return text
-
-
-@contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turns SQLite's and the system's errors into one line that says what to do."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        text = str(error).lower()
-        if "full" in text or "no space" in text or "disk i/o" in text:
-            advice = "the disk is full; free some space and run the same command again to go on"
-        elif "locked" in text:
-            advice = "another process is writing to this run; wait for it to end"
-        elif "not a database" in text or "malformed" in text:
-            advice = "the file is no SQLite database or is damaged; choose another folder"
-        elif "readonly" in text or "permission" in text or "unable to open" in text:
-            advice = "the folder cannot be written; choose another one with --out"
-        else:
-            advice = "nothing stored before was changed"
-        raise StoreError(f"{path}: {error}; {advice}") from error

@@ -30,7 +30,15 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("plans", "plots", "repeating"),
     ("metrics", "policies", "exact", "rewardgym_envs"),
     (
-        *("records", "record_schema", "law_records", "prompts", "answers", "reading"),
+        *(
+            "records",
+            "record_file",
+            "record_schema",
+            "law_records",
+            "prompts",
+            "answers",
+            "reading",
+        ),
         *("checkpoints", "progress", "organisms"),
     ),
     ("variants", "presets", "cli_factors"),

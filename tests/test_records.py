@@ -6,7 +6,9 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -180,8 +182,7 @@ def test_another_programs_database_is_refused_and_left_as_it_is(tmp_path: Path) 
 
 def test_a_run_of_another_format_is_refused_with_both_formats(tmp_path: Path) -> None:
     with RecordStore(tmp_path, create=True) as store:
-        store._set("format", FORMAT + 1)
-        store._connection.commit()
+        store.set_meta("format", FORMAT + 1)
     with pytest.raises(StoreError) as error:
         RecordStore(tmp_path)
     assert f"format {FORMAT + 1}, expected {FORMAT}" in line(error)
@@ -281,3 +282,18 @@ def test_the_file_is_plain_sqlite_that_any_tool_reads(store: RecordStore) -> Non
     (messages,) = connection.execute("SELECT messages FROM prompts").fetchone()
     assert json.loads(messages)[0]["role"] == "user"
     connection.close()
+
+
+def test_processes_that_make_one_run_at_the_same_moment_all_get_it(tmp_path: Path) -> None:
+    start = threading.Barrier(6)
+
+    def make(folder: Path) -> list[tuple[object, ...]]:
+        start.wait()
+        with RecordStore(folder, create=True) as store:
+            store.add_prompt(PROMPT)
+            return store.query("SELECT (SELECT COUNT(*) FROM outcomes), COUNT(*) FROM prompts")
+
+    with ThreadPoolExecutor(6) as pool:
+        for place in range(15):
+            folders = [tmp_path / str(place)] * 6
+            assert set(map(tuple, pool.map(make, folders))) == {((len(OUTCOMES), 1),)}
