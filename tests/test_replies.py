@@ -372,5 +372,3 @@ def test_a_run_without_replies_says_so(tmp_path: Path) -> None:
     with RecordStore(tmp_path / "empty", create=True):
         pass
     assert "No replies are stored yet" in fragment(tmp_path / "empty").html
-    rewardgym.sweep("scripted:game(0.3)", Variant(), n=1, out=tmp_path / "exact", exact=True)
-    assert "exact laws alone (2 of them)" in fragment(tmp_path / "exact").html

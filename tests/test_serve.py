@@ -17,10 +17,19 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from rewardgym_viewer import serving
 
 import rewardgym
+from rewardgym import Variant
 from rewardgym.records import Record, RecordStore
-from rewardgym.report.serve import ViewServer, make_server
+from rewardgym.report import served_pages
+from rewardgym.report.serve import ViewServer
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine draws a small report in seconds, too: it is waited for."""
+    monkeypatch.setattr(served_pages, "_WAIT", 120.0)
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +42,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         out=out,
     )
     return out
-
-
-def serving(folder: Path) -> Iterator[ViewServer]:
-    with make_server(folder) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -287,3 +285,27 @@ def test_the_command_serves_until_it_is_interrupted(folder: Path) -> None:
     finally:
         process.kill()
     assert (process.returncode, errors) == (0, "")
+
+
+def test_a_report_that_takes_long_is_announced_and_its_replies_are_there_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = threading.Event()
+    monkeypatch.setattr(served_pages, "_WAIT", 0.05)
+    monkeypatch.setattr(
+        "rewardgym.report.page.render_report",
+        lambda *_, **__: drawn.wait(30) and "<html>the report</html>",
+    )
+    rewardgym.sweep("scripted:obey", Variant(), n=3, out=tmp_path)
+    for server in serving(tmp_path):
+        said = ask(server, "/")[2].decode()
+        assert "is being drawn" in said
+        assert "data-report='coming'" in said
+        assert 'class="rv"' in said
+        assert json.loads(ask(server, "/api/status")[2])["report"] is False
+        drawn.set()
+        for _ in range(200):
+            if json.loads(ask(server, "/api/status")[2])["report"]:
+                break
+            time.sleep(0.02)
+        assert ask(server, "/")[2] == b"<html>the report</html>"

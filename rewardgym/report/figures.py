@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from rewardgym.report.pictures import narrow_picture, own_marks
+from rewardgym.report.reply_rows import LAW_METHODS
 from rewardgym.report.results import Results
 from rewardgym.report.tables import count
 
@@ -246,14 +247,13 @@ def _interval(point: Mapping[str, Any], low: str, high: str, sign: str) -> str:
 def _query(results: Results, name: str, point: Mapping[str, Any]) -> str:
     """The filter for the replies behind a mark; "" where there are none."""
     factors = {key: value for key, value in point.get("factors", {}).items() if value is not None}
-    if not factors or results.method in ("exact", "chains"):
+    if not factors:
         return ""
-    factors = {
-        key: value for key, value in factors.items() if key not in ("step", "method", "cell")
-    }
+    factors = {key: value for key, value in factors.items() if key not in ("step", "cell")}
     if results.encoding is not None and name in ("rate", "excess", "policies"):
         factors["encoding"] = results.encoding
     factors.setdefault("arm", results.arm)
-    if point.get("outcome"):
+    factors["method"] = results.method
+    if point.get("outcome") and results.method not in LAW_METHODS:
         factors["outcome"] = point["outcome"]
     return urlencode(factors)

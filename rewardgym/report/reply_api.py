@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rewardgym.names import unknown
-from rewardgym.outcomes import OUTCOMES, Outcome
 from rewardgym.records import StoreError
-from rewardgym.report.replies import Filter, Replies, ReplyCell, ReplyRow
-from rewardgym.report.viewer_data import cells_data, prompt_data, reply_data
+from rewardgym.report.replies import Filter, Replies
+from rewardgym.report.reply_rows import KINDS, Kind, ReplyCell, Row
+from rewardgym.report.viewer_data import cells_data, prompt_data, row_data
 
 LONGEST_PART = 20_000
 """Characters of one part of a reply in a page; one request for the whole reply gives the rest."""
@@ -136,11 +136,11 @@ class ReplyApi:
         longest = None if "whole" in query else LONGEST_PART
         return self._rows([row] if row is not None else [], longest)
 
-    def _rows(self, rows: Sequence[ReplyRow], longest: int | None) -> dict[str, Any]:
+    def _rows(self, rows: Sequence[Row], longest: int | None) -> dict[str, Any]:
         prompts = self.replies.prompts([row.prompt for row in rows])
         return {
             "replies": [
-                reply_data(row, prompts[row.prompt]["params"], longest=longest) for row in rows
+                row_data(row, prompts[row.prompt]["params"], longest=longest) for row in rows
             ],
             "prompts": {key: prompt_data(prompt) for key, prompt in prompts.items()},
         }
@@ -148,11 +148,11 @@ class ReplyApi:
 
 def _filter(query: Query) -> Filter:
     outcome = query.get("outcome", "")
-    if outcome and outcome not in OUTCOMES:
-        raise unknown("outcome", outcome, OUTCOMES)
-    outcomes: tuple[Outcome, ...] = tuple(name for name in OUTCOMES if name == outcome)
+    if outcome and outcome not in KINDS:
+        raise unknown("outcome", outcome, KINDS)
+    kinds: tuple[Kind, ...] = tuple(name for name in KINDS if name == outcome)
     values = {name[3:]: value for name, value in query.items() if name.startswith("by.")}
-    return Filter(values, outcomes, query.get("text", ""), query.get("cell", ""))
+    return Filter(values, kinds, query.get("text", ""), query.get("cell", ""))
 
 
 def _whole_number(query: Query, name: str, default: int, low: int, high: int) -> int:

@@ -13,9 +13,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from rewardgym.outcomes import OUTCOMES, Outcome
-from rewardgym.record_schema import CODES
-from rewardgym.report.replies import Replies, ReplyCell
+from rewardgym.report.replies import Replies
+from rewardgym.report.reply_rows import KINDS, Kind, ReplyCell, indices, what
 
 Key = TypeVar("Key")
 
@@ -38,27 +37,29 @@ def draw(replies: Replies, cells: Sequence[ReplyCell], size: int, seed: int) -> 
         raise ValueError(f"the sample has {size} replies; allowed: 0 or more")
     total = sum(cell.count() for cell in cells)
     strata = _shares(cells, size)
-    drawn = [_draw(replies, cell, outcome, k, seed) for cell, outcome, k in strata]
+    drawn = [_draw(replies, cell, kind, k, seed) for cell, kind, k in strata]
     # One of each stratum, then a second of each: a shorter list is a smaller sample of its kind.
     rounds = range(max(map(len, drawn), default=0))
     by_round = [places[turn] for turn in rounds for places in drawn if turn < len(places)]
     if size >= total:
-        return Sample(by_round, total, "All replies of the run.")
+        return Sample(by_round, total, f"All {what(cells)} of the run.")
     says = (
         "Drawn at random, the same number from each outcome and within it from each cell as far as "
         f"there are so many (seed {seed}); rare outcomes are so shown more often than they occur."
     )
+    if what(cells) == "laws":
+        says = f"Drawn at random, the same number from each cell as far as possible (seed {seed})."
     return Sample(by_round, total, says)
 
 
-def _shares(cells: Sequence[ReplyCell], size: int) -> list[tuple[ReplyCell, Outcome, int]]:
-    """How many of each cell and outcome."""
-    sizes = {outcome: sum(cell.count((outcome,)) for cell in cells) for outcome in OUTCOMES}
+def _shares(cells: Sequence[ReplyCell], size: int) -> list[tuple[ReplyCell, Kind, int]]:
+    """How many of each cell and kind."""
+    sizes = {kind: sum(cell.count((kind,)) for cell in cells) for kind in KINDS}
     found = []
-    for outcome, share in levelled(sizes, size).items():
-        own = {place: cell.count((outcome,)) for place, cell in enumerate(cells)}
+    for kind, share in levelled(sizes, size).items():
+        own = {place: cell.count((kind,)) for place, cell in enumerate(cells)}
         shares = levelled(own, share)
-        found += [(cells[place], outcome, k) for place, k in shares.items() if k]
+        found += [(cells[place], kind, k) for place, k in shares.items() if k]
     return found
 
 
@@ -81,22 +82,12 @@ def levelled(sizes: Mapping[Key, int], total: int) -> dict[Key, int]:
 
 
 def _draw(
-    replies: Replies, cell: ReplyCell, outcome: Outcome, k: int, seed: int
+    replies: Replies, cell: ReplyCell, kind: Kind, k: int, seed: int
 ) -> list[tuple[ReplyCell, int]]:
-    """``k`` of a cell's replies with one outcome, in random order."""
+    """``k`` of a cell's entries of one kind, in random order."""
     with replies.connection() as connection:
-        indices = np.fromiter(
-            (
-                index
-                for (index,) in connection.execute(
-                    "SELECT idx FROM rows INDEXED BY rows_by_outcome "
-                    "WHERE cell = ? AND outcome = ?",
-                    (cell.id, CODES[outcome]),
-                )
-            ),
-            dtype=np.int64,
-        )
+        own = np.array(indices(connection, cell, (kind,)), dtype=np.int64)
     # The cell's key, not its id: the same replies are drawn wherever the cell stands in the file.
-    stream = np.random.SeedSequence([seed, int(cell.key, 16), CODES[outcome]])
-    picked = np.random.default_rng(stream).permutation(len(indices))[:k]
-    return [(cell, int(indices[place])) for place in picked]
+    stream = np.random.SeedSequence([seed, int(cell.key, 16), KINDS.index(kind)])
+    picked = np.random.default_rng(stream).permutation(len(own))[:k]
+    return [(cell, int(own[place])) for place in picked]

@@ -115,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
         if shown is not None:
             return self._page(shown)
         answers: dict[str, Callable[[Query], dict[str, Any]]] = {
-            "/api/status": api.status,
+            "/api/status": lambda query: {**api.status(query), "report": pages.is_made},
             "/api/cells": api.all_cells,
             "/api/replies": api.page,
             "/api/reply": api.reply,

@@ -27,7 +27,7 @@ _ALONE = """<!DOCTYPE html>
 <style>{css}</style>
 </head>
 <body>
-<header><h1>{name}</h1><p>{note}</p></header>
+<header><h1>{name}</h1><p class="note"{coming}>{note}</p></header>
 <main id="replies" tabindex="-1">
 {html}
 </main>
@@ -45,6 +45,9 @@ h1 { font-size: 1.4rem; overflow-wrap: anywhere; }
 _META_POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
 _KEPT = 30.0
 """Seconds for which a report is not made again while the sweep goes on writing."""
+_WAIT = 3.0
+"""Seconds that a reader waits for a report before something else is shown."""
+_COMING = "The report of this run is being drawn; meanwhile, what it is made of:"
 
 
 class ServedPages:
@@ -54,20 +57,54 @@ class ServedPages:
         self._run, self._api = run, api
         self._lock = threading.Lock()
         self._made: tuple[int, float, str] | None = None
+        self._maker: threading.Thread | None = None
+        self._failed: Exception | None = None
 
     def report(self) -> tuple[str, str]:
-        """The whole report with the viewer of all replies, and its policy."""
+        """The whole report with the viewer of all replies, and its policy. A run so large that it
+        takes long to draw is shown as it was before or, the first time, by its replies."""
+        maker = self._started()
+        if maker is not None:
+            maker.join(_WAIT)
         with self._lock:
-            stamp, now = self._api.stamp, time.monotonic()
-            made = self._made
-            if made is None or (made[0] != stamp and now - made[1] > _KEPT):
-                made = self._made = (stamp, now, self._render())
-        return made[2], _policy(made[2])
+            made, failed = self._made, self._failed
+        if made is not None:
+            return made[2], _policy(made[2])
+        if failed is not None:
+            raise failed
+        text = self._alone(_COMING, coming=True)
+        return text, _policy(text)
+
+    @property
+    def is_made(self) -> bool:
+        """Whether a report is there to be shown."""
+        return self._made is not None
 
     def viewer(self) -> tuple[str, str]:
         """The viewer alone, which is there at once however large the run, and its policy."""
         text = self._alone("")
         return text, _policy(text)
+
+    def _started(self) -> threading.Thread | None:
+        """What is making the report now, None where the last one is still good."""
+        with self._lock:
+            stamp, now, made = self._api.stamp, time.monotonic(), self._made
+            stale = made is None or (made[0] != stamp and now - made[1] > _KEPT)
+            if self._maker is None and stale:
+                self._maker = threading.Thread(target=self._make, args=(stamp,), daemon=True)
+                self._maker.start()
+            return self._maker
+
+    def _make(self, stamp: int) -> None:
+        text, failed = None, None
+        try:
+            text = self._render()
+        except Exception as error:  # told to whoever asks for the report
+            failed = error
+        with self._lock:
+            if text is not None:
+                self._made = (stamp, time.monotonic(), text)
+            self._failed, self._maker = failed, None
 
     def _render(self) -> str:
         from rewardgym.report.page import render_report
@@ -82,12 +119,14 @@ class ServedPages:
     def _fragment(self) -> Fragment:
         return served_fragment(self._api.replies, self._api.cells)
 
-    def _alone(self, note: str) -> str:
-        return viewer_page(self._fragment(), self._run.folder.resolve().name, note)
+    def _alone(self, note: str, *, coming: bool = False) -> str:
+        name = self._run.folder.resolve().name
+        return viewer_page(self._fragment(), name, note, coming=coming)
 
 
-def viewer_page(fragment: Fragment, name: str, note: str = "") -> str:
-    """A page with nothing but the viewer, which runs and loads nothing else."""
+def viewer_page(fragment: Fragment, name: str, note: str = "", *, coming: bool = False) -> str:
+    """A page with nothing but the viewer, which runs and loads nothing else. ``coming``: its script
+    says so when the report is there."""
     css = _ALONE_CSS + fragment.css
     policy = (
         f"default-src 'none'; script-src {_hash(fragment.js)}; style-src {_hash(css)}; "
@@ -97,6 +136,7 @@ def viewer_page(fragment: Fragment, name: str, note: str = "") -> str:
         policy=policy,
         name=html.escape(name),
         note=html.escape(note),
+        coming=" data-report='coming'" if coming else "",
         css=css,
         html=fragment.html,
         json=fragment.json,

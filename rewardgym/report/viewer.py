@@ -12,10 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rewardgym.outcomes import OUTCOMES
-from rewardgym.report.replies import Replies, ReplyCell
+from rewardgym.report.replies import Replies
+from rewardgym.report.reply_rows import KINDS, ReplyCell
 from rewardgym.report.reply_sample import draw
-from rewardgym.report.viewer_data import cells_data, prompt_data, reply_data, safe_json
+from rewardgym.report.viewer_data import cells_data, prompt_data, row_data, safe_json
 
 if TYPE_CHECKING:
     from rewardgym.records import RecordStore, Run
@@ -61,7 +61,7 @@ def fragment(
     try:
         cells = replies.cells()
         data = _sampled(replies, cells, sample, seed)
-        return _fragment(data, cells, replies.laws)
+        return _fragment(data, cells)
     finally:
         replies.close()
 
@@ -69,10 +69,10 @@ def fragment(
 def served_fragment(replies: Replies, cells: list[ReplyCell]) -> Fragment:
     """The viewer of a server: no reply inside, the script asks for pages of all of them."""
     data = {"total": sum(cell.count() for cell in cells), "served": True, **cells_data(cells)}
-    return _fragment(data, cells, replies.laws)
+    return _fragment(data, cells)
 
 
-def _fragment(data: dict[str, Any], cells: list[ReplyCell], laws: int) -> Fragment:
+def _fragment(data: dict[str, Any], cells: list[ReplyCell]) -> Fragment:
     try:
         import jinja2
     except ModuleNotFoundError:
@@ -80,14 +80,14 @@ def _fragment(data: dict[str, Any], cells: list[ReplyCell], laws: int) -> Fragme
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    counts = [(name, sum(cell.count((name,)) for cell in cells)) for name in OUTCOMES]
+    counts = [(name, sum(cell.count((name,)) for cell in cells)) for name in KINDS]
     html = environment.get_template("viewer.html.jinja").render(
         total=data["total"],
+        what=data["what"],
         shown=len(data.get("replies", ())),
         says=data.get("says", ""),
         served=data.get("served", False),
         counts=[(name, count) for name, count in counts if count],
-        laws=laws,
     )
     # The script knows its data by this first key, whatever else the page holds.
     return Fragment(
@@ -117,7 +117,7 @@ def _sampled(replies: Replies, cells: list[ReplyCell], size: int, seed: int) -> 
             continue
         new = {} if row.prompt in prompts else replies.prompts([row.prompt])
         params = (new or prompts)[row.prompt]["params"]
-        item = reply_data(row, params, longest=LONGEST_PART)
+        item = row_data(row, params, longest=LONGEST_PART)
         added = {prompt: prompt_data(one) for prompt, one in new.items()}
         room -= len(safe_json(item)) + len(safe_json(added))
         if room < 0:

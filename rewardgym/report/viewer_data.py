@@ -10,11 +10,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from rewardgym.outcomes import OUTCOMES
-from rewardgym.report.replies import COLUMNS, ReplyCell, ReplyRow
-from rewardgym.report.reply_parts import clipped, parts_of, shortened, why
+from rewardgym.report.law_parts import law_data, law_says
+from rewardgym.report.reply_parts import Part, clipped, parts_of, shortened, why
+from rewardgym.report.reply_rows import COLUMNS, KINDS, LAW, LawRow, ReplyCell, ReplyRow, Row, what
 
-FACETS = tuple(name for name in COLUMNS if name not in ("step", "favours", "method"))
+FACETS = tuple(name for name in COLUMNS if name not in ("step", "favours"))
 """What has a list to choose from where it varies; the others can be filtered by from a link."""
 LONGEST_PROMPT = 100_000
 """Characters of one message that are shown."""
@@ -39,7 +39,8 @@ def cells_data(cells: Sequence[ReplyCell]) -> dict[str, Any]:
     place = {policy: at for at, policy in enumerate(policies)}
     twins = _twins(cells)
     return {
-        "outcomes": list(OUTCOMES),
+        "what": what(cells),
+        "outcomes": list(KINDS),
         "columns": varying,
         "facets": [name for name in FACETS if name in varying],
         "fixed": {name: next(iter(seen[name])) for name in COLUMNS if len(seen[name]) == 1},
@@ -48,7 +49,7 @@ def cells_data(cells: Sequence[ReplyCell]) -> dict[str, Any]:
             {
                 "key": cell.key,
                 "values": [cell.values[name] for name in varying],
-                "counts": [cell.counts.get(outcome, 0) for outcome in OUTCOMES],
+                "counts": [cell.counts.get(kind, 0) for kind in KINDS],
                 "variant": cell.variant.id,
                 "asked": cell.variant.ask,
                 "favours": cell.variant.favours,
@@ -89,27 +90,47 @@ def prompt_data(prompt: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def reply_data(
-    row: ReplyRow, params: dict[str, int], *, longest: int | None = None
-) -> dict[str, Any]:
-    """One reply: its parts, of at most ``longest`` characters each, and what was read. With None
-    it is whole, however long."""
-    whole = longest is None
-    parts, note = parts_of(row.reply, row.cell.variant, params, row.read, whole=whole)
+def row_data(row: Row, params: dict[str, int], *, longest: int | None = None) -> dict[str, Any]:
+    """One reply or law: its parts, of at most ``longest`` characters each, and what was read. With
+    None it is whole, however long."""
+    found = _law(row, params) if isinstance(row, LawRow) else _reply(row, params, longest)
+    parts: list[Part] = found["parts"]
     shown = parts if longest is None else clipped(parts, longest)
-    answer = row.read.answer
+    cut = found.pop("unmarked") or any(kind == "gap" for kind, _ in shown)
     return {
         "c": row.cell.key,
         "i": row.index,
         "p": row.prompt,
+        **found,
         "parts": shown,
+        "cut": cut,
+        "tokens": row.tokens,
+    }
+
+
+def _reply(row: ReplyRow, params: dict[str, int], longest: int | None) -> dict[str, Any]:
+    parts, note = parts_of(row.reply, row.cell.variant, params, row.read, whole=longest is None)
+    answer = row.read.answer
+    return {
+        "parts": parts,
+        "unmarked": note is not None and longest is not None,
         "length": len(row.reply),
-        "cut": any(kind == "gap" for kind, _ in shown) or (note is not None and not whole),
         "note": note,
         "outcome": row.read.outcome,
         "answer": None if answer is None else shortened(answer),
         "side": row.read.side,
         "why": why(row.cell.variant, row.read),
         "finish": row.read.finish,
-        "tokens": row.tokens,
+    }
+
+
+def _law(row: LawRow, params: dict[str, int]) -> dict[str, Any]:
+    return {
+        "parts": [] if row.reasoning is None else [("reasoning", row.reasoning)],
+        "unmarked": False,
+        "length": len(row.reasoning or ""),
+        "note": None,
+        "outcome": LAW,
+        "law": law_data(row, params),
+        "why": law_says(row),
     }

@@ -65,27 +65,30 @@ class Viewer extends Wanting {
 
   counted(found) {
     if (!this.data.cells.length || !countOf(this.data, this.data.cells)) {
-      return "No replies are stored yet.";
+      return `No ${this.data.what} are stored yet.`;
     }
     const unknown = Object.keys(this.wanted.values).filter((name) =>
       !this.data.columns.includes(name) && !(name in this.data.fixed));
-    if (unknown.length) return `No replies: the run has no column ${plainly(unknown.join(", "))}.`;
+    if (unknown.length) return `No ${this.data.what}: the run has no column ${plainly(unknown.join(", "))}.`;
     const cells = chosenCells(this.data, this.wanted);
     const all = countOf(this.data, cells, this.wanted.outcome);
     const start = found.start || 0;
     const range = `${number(start + 1)} to ${number(start + found.replies.length)}`;
     if (found.total === null) {
       const far = found.next === null && !this.trail[this.trail.length - 1]
-        ? `all ${number(all)} replies` : `${number(found.looked)} of ${number(found.of)} replies`;
+        ? `all ${number(all)} ${this.data.what}`
+        : `${number(found.looked)} of ${number(found.of)} ${this.data.what}`;
       return `${number(found.replies.length)} with this text on this page; searched ${far}.`;
     }
     if (!found.total) {
       return all && !this.wanted.text
-        ? `None of the ${number(all)} replies that match are in this file.` : "No replies match.";
+        ? `None of the ${number(all)} ${this.data.what} that match are in this file.`
+        : `No ${this.data.what} match.`;
     }
-    if (found.total === all) return `Replies ${range} of ${number(all)} that match.`;
+    const named = this.data.what[0].toUpperCase() + this.data.what.slice(1);
+    if (found.total === all) return `${named} ${range} of ${number(all)} that match.`;
     const such = this.wanted.text ? "searched among those shown of" : "of";
-    return `Replies ${range} of the ${number(found.total)} shown that match, ${such} ${number(all)} such in the run.`;
+    return `${named} ${range} of the ${number(found.total)} shown that match, ${such} ${number(all)} such in the run.`;
   }
 
   async loadOne(turn) {

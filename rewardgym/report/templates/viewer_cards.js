@@ -55,14 +55,32 @@ function methodOf(data, cell, prompt, reply) {
     make("dl", { class: "rv-facts" },
       ...fact("variant", isolated(cell.variant)),
       ...fact("prompt's sha256", make("code", {}, prompt.sha256)),
-      ...fact("ended by", isolated(reply.finish)),
-      ...fact("tokens", reply.tokens === null ? "not counted" : number(reply.tokens)),
+      ...(reply.law ? [] : fact("ended by", isolated(reply.finish))),
+      ...fact(reply.law ? "tokens read" : "tokens", reply.tokens === null ? "not counted" : number(reply.tokens)),
       ...fact("policy", make("code", { dir: "auto" }, visible(data.policies[cell.policy])))));
 }
 
+// A law's likeliest answers, each with its side and its share of all that the model may say.
+function lawOf(law) {
+  const rows = law.answers.map(([answer, side, share]) => make("tr", {},
+    make("td", {}, isolated(answer)), make("td", {}, side === null ? "–" : side),
+    make("td", { class: "rv-share" }, share)));
+  if (law.rest) {
+    rows.push(make("tr", {}, make("td", { colspan: "2" }, `${number(law.rest[0])} more answers`),
+      make("td", { class: "rv-share" }, law.rest[1])));
+  }
+  return make("table", { class: "rv-law" },
+    make("thead", {}, make("tr", {}, ...["answer", "side"].map((name) =>
+      make("th", { scope: "col" }, name)), make("th", { scope: "col", class: "rv-share" }, "probability"))),
+    make("tbody", {}, ...rows));
+}
+
 function replyOf(source, reply, expand) {
-  const found = make("div", { class: "rv-reply" }, make("p", { class: "rv-role" }, "reply"),
-    textOf(reply.parts));
+  const law = reply.law;
+  const found = make("div", { class: "rv-reply" },
+    make("p", { class: "rv-role" }, law ? "law of the answer" : "reply"),
+    law && !reply.parts.length ? null : textOf(reply.parts),
+    law && law.answers.length ? lawOf(law) : null);
   if (reply.note) found.append(make("p", { class: "rv-note" }, reply.note));
   if (reply.cut && expand) {
     const button = make("button", { type: "button", class: "rv-more" },
@@ -77,19 +95,28 @@ function replyOf(source, reply, expand) {
   return found;
 }
 
+function linkName(reply) {
+  return `Link to this ${reply.law ? "law" : "reply"}`;
+}
+
 function linksOf(cell, reply) {
   const id = idOf(reply);
   return make("p", { class: "rv-links" },
-    make("a", { href: "#reply=" + id }, "Link to this reply"),
+    make("a", { href: "#reply=" + id }, linkName(reply)),
     make("a", { href: "#replies?cell=" + cell.key }, "All of its cell"),
     cell.twin ? make("a", { href: `#compare?a=${cell.key}&b=${cell.twin}` }, "Beside its twin") : null);
 }
 
+function resultOf(law) {
+  return law.rate === null ? "no answer on a side" : `${law.off} ${law.rate} of the answers on a side`;
+}
+
 function headOf(reply, level) {
   return make(level, { class: "rv-head", id: "head-" + idOf(reply) }, outcomeOf(reply.outcome), " ",
-    reply.answer === null ? "no answer read"
-      : make("span", {}, "answer ", make("bdi", { class: "rv-answer" }, plainly(reply.answer))),
-    make("span", { class: "rv-index" }, ` reply ${number(reply.i)}`));
+    reply.law ? resultOf(reply.law)
+      : reply.answer === null ? "no answer read"
+        : make("span", {}, "answer ", make("bdi", { class: "rv-answer" }, plainly(reply.answer))),
+    make("span", { class: "rv-index" }, ` ${reply.law ? "law" : "reply"} ${number(reply.i)}`));
 }
 
 // A whole card. `expand(button)` fetches all of a reply that is cut, null where nothing more is.
@@ -113,5 +140,5 @@ function smallCardOf(source, reply, expand) {
     class: "rv-card", tabindex: "0", "data-id": idOf(reply), "aria-labelledby": "head-" + idOf(reply),
   }, headOf(reply, "h4"), make("p", { class: "rv-why" }, visible(reply.why)),
   replyOf(source, reply, expand),
-  make("p", { class: "rv-links" }, make("a", { href: "#reply=" + idOf(reply) }, "Link to this reply")));
+  make("p", { class: "rv-links" }, make("a", { href: "#reply=" + idOf(reply) }, linkName(reply))));
 }

@@ -67,8 +67,9 @@ class Wanting {
       const values = [...new Set(this.data.cells.map((cell) => cell.values[place]))];
       return this.picker(name, values);
     });
-    this.facets.replaceChildren(...lists, this.picker("outcome", this.data.outcomes.filter(
-      (name) => countOf(this.data, this.data.cells, name) > 0)));
+    const kinds = this.data.outcomes.filter((name) => countOf(this.data, this.data.cells, name) > 0);
+    this.facets.replaceChildren(...lists,
+      ...(this.data.what === "laws" ? [] : [this.picker("outcome", kinds)]));
     for (const picker of this.pickers) {
       picker.replaceChildren(...this.data.cells.map((cell) =>
         make("option", { value: cell.key }, `${labelOf(this.data, cell)} (${number(countOf(this.data, [cell]))})`)));
@@ -95,7 +96,9 @@ class Wanting {
     }
     if (this.search !== document.activeElement) this.search.value = this.wanted.text;
     const shown = new Set(this.data.facets);
-    const others = Object.entries(this.wanted.values).filter(([name]) => !shown.has(name));
+    // What holds of every cell filters nothing: a link may say it, a reader need not be told.
+    const others = Object.entries(this.wanted.values).filter(([name, value]) =>
+      !shown.has(name) && this.data.fixed[name] !== value);
     if (this.wanted.cell) others.push(["cell", this.cellName()]);
     if (this.view.kind === "one") others.push(["one reply", this.view.id]);
     this.extra.replaceChildren(...others.map(([name, value]) => this.chip(name, value)));

@@ -36,7 +36,8 @@ class Live {
   }
 
   async ask() {
-    const { stamp, rows } = await this.viewer.source.status();
+    const { stamp, rows, report } = await this.viewer.source.status();
+    if (report) this.offerReport();
     const first = this.stamp === null;
     if (stamp === this.stamp || (first && rows === countOf(this.viewer.data, this.viewer.data.cells))) {
       this.stamp = stamp;
@@ -50,6 +51,14 @@ class Live {
     if (now !== before) this.tell(now - before);
   }
 
+  // A page that was sent while the report was being made says when it is there.
+  offerReport() {
+    const note = document.querySelector("[data-report='coming']");
+    if (note === null) return;
+    note.removeAttribute("data-report");
+    note.replaceChildren(make("a", { href: "/" }, "The report is drawn: show it"));
+  }
+
   tell(more) {
     const focused = document.activeElement;
     if (!focused || !focused.closest(".rv-filters, .rv-compare")) this.viewer.drawFilters();
@@ -59,7 +68,7 @@ class Live {
       return;
     }
     this.waiting += more;
-    this.button.textContent = `${number(this.waiting)} new replies: show them`;
+    this.button.textContent = `${number(this.waiting)} new ${this.viewer.data.what}: show them`;
     this.viewer.news.hidden = false;
   }
 }
