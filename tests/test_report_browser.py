@@ -116,6 +116,7 @@ def test_a_mark_leads_to_its_replies(open_page: OpenPage, report: Path) -> None:
         "field": ["reward"],
         "arm": ["conflict"],
         "encoding": ["plain"],
+        "method": ["sampled"],
     }
     page.wait_for_function("document.getElementById('replies').getBoundingClientRect().top < 500")
 

@@ -22,7 +22,12 @@ from rewardgym.policies import Reply
 from rewardgym.records import RecordStore, Run, StoreError
 from rewardgym.repeating import variant_flags
 from rewardgym.report.figures import wanted
-from rewardgym.report.page import ReportError, json_block, render_report, write_report
+from rewardgym.report.page import (
+    ReportError,
+    json_block,
+    render_report,
+    write_report,
+)
 from rewardgym.report.results import read_progress, read_results, snapshot
 from rewardgym.report.summary import summarise
 
@@ -151,6 +156,7 @@ def test_the_method_names_models_seed_versions_prompts_and_commands(html: str) -
     assert "python" in said
     assert rewardgym.render(rewardgym.Variant()).sha256 in said
     assert "rewardgym rates " in said
+    assert "speaks for the prompts and cells that were asked" in said
 
 
 def test_a_figure_has_its_data_as_table_and_csv(run: Path, html: str) -> None:
@@ -283,7 +289,7 @@ def test_an_exact_run_has_no_replies_and_says_so(sweep: Sweep) -> None:
     variants = rewardgym.grid(field=["reward", "score"])
     said = page(sweep("scripted:game(0.25)", variants, exact=True)).text
     assert "in 25.0% of its answers (exact law), 25 points above the agreeing twin." in said
-    assert "This run holds exact laws alone" in said
+    assert "A law is the probability of every answer, read from the model" in said
     assert "4 exact laws of 4 planned" in said
 
 
@@ -346,7 +352,7 @@ def test_a_run_that_is_being_written_is_read_at_one_moment(tmp_path: Path) -> No
 class Hostile:
     """Names and replies that a page must not believe."""
 
-    name = 'x"><script>alert(1)</script>\udc80 \x00 {{ 7 * 7 }} $x^2$'
+    name = 'x"><script>alert(1)</script>\udc80 \x00 {{ 7 * 7 }} $x^2$ \u202etxt.exe\u2066'
 
     def describe(self) -> dict[str, Any]:
         return {"policy": "test", "name": "</script><img src=x onerror=alert(1)>", "nul": "\x00"}
@@ -370,7 +376,11 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     assert "<script>alert(1)</script>" in found.text
     assert "<b>utility</b>" in found.text
     assert "{{ 7 * 7 }}" in found.text
-    assert "␀" in found.text
+    assert "[U+0000]" in found.text
+    assert "[U+202E]txt.exe[U+2066]" in found.text
+    assert not set("".join(found.said)) & set("\x00\u202e\u2066")
+    shown = [v for tag, a in found.tags for name, v in a.items() if v and name != "content"]
+    assert not set("".join(shown)) & set("\x00\u202e\u2066")
     assert not any(tag == "img" for tag, _ in found.tags)
     assert [a for tag, a in found.tags if tag == "script" and a.get("type") is None] == [{}, {}]
 
@@ -379,7 +389,7 @@ def test_a_lone_surrogate_in_a_name_is_kept_visibly(tmp_path: Path) -> None:
     odd = tmp_path / "odd\udc80"
     RecordStore(odd, create=True).close()
     raw = write_report(odd, tmp_path / "out.html").read_bytes()
-    assert b"odd\\udc80" in raw
+    assert b"odd[U+DC80]" in raw
 
 
 def test_json_stays_in_its_block() -> None:

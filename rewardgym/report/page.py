@@ -12,6 +12,7 @@ import datetime
 import hashlib
 import importlib.resources
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,10 +20,13 @@ from rewardgym.records import RecordStore, Run, told
 from rewardgym.report.figures import Figure, draw_figures
 from rewardgym.report.method import read_method
 from rewardgym.report.page_tables import Grid, ladder_grid, rates_grid
+from rewardgym.report.plan_section import PlanSection, read_plan_section, with_exploratory
 from rewardgym.report.results import Results, read_progress, read_results, snapshot
 from rewardgym.report.summary import QUESTION, progress_notes, summarise
+from rewardgym.report.unseen import visible_text
 
 if TYPE_CHECKING:
+    import pandas as pd
     from jinja2 import Environment
 
 SAMPLE = 2000
@@ -91,7 +95,8 @@ def render_report(
         parts = read_results(store)
         progress = read_progress(store)
         method = read_method(store, str(run.folder))
-    sections = [_section(part, len(parts)) for part in parts]
+        plan = read_plan_section(store, str(run.folder))
+    sections = [_section(part, len(parts), plan) for part in parts]
     figures = [figure for section in sections for figure in section["figures"]]
     scripts = [_source("page.js"), *([fragment.js] if fragment else [])]
     styles = [_source("page.css"), *([fragment.css] if fragment else [])]
@@ -100,6 +105,7 @@ def render_report(
         question=QUESTION,
         notes=progress_notes(progress),
         progress=progress,
+        plan=plan,
         sections=sections,
         method=method,
         fragment=fragment,
@@ -121,7 +127,7 @@ def _viewer(store: RecordStore, sample: int, seed: int) -> Fragment:
 # One method's part of the page
 
 
-def _section(results: Results, methods: int) -> dict[str, Any]:
+def _section(results: Results, methods: int, plan: PlanSection | None) -> dict[str, Any]:
     """What the template shows of one method."""
     prefix = f"{results.method}-"
     keys = (*(["checkpoint"] if results.cells["checkpoint"].nunique() > 1 else []),)
@@ -130,8 +136,8 @@ def _section(results: Results, methods: int) -> dict[str, Any]:
     grids = []
     if keys and results.focus is not None:
         last = results.at_focus(results.table)
-        grids.append(rates_grid(last, every[1:], f"At {results.focus}", MOST_ROWS))
-    grids.append(rates_grid(results.table, every, title, MOST_ROWS))
+        grids.append(_rates(results, last, every[1:], f"At {results.focus}", plan))
+    grids.append(_rates(results, results.table, every, title, plan))
     return {
         "method": results.method,
         "title": {"sampled": "Sampled replies", "exact": "Exact laws"}.get(
@@ -145,6 +151,22 @@ def _section(results: Results, methods: int) -> dict[str, Any]:
         "tested": bool(results.table["q"].notna().any()),
         "level": results.level,
     }
+
+
+def _rates(
+    results: Results,
+    table: pd.DataFrame,
+    keys: Sequence[str],
+    caption: str,
+    section: PlanSection | None,
+) -> Grid:
+    """A table of rates; where a plan was registered, with what it does not name marked."""
+    grid = rates_grid(table, keys, caption, MOST_ROWS)
+    plan = section.plan if section is not None else None
+    # A plan is answered from sampled replies alone, so it marks no row of another method.
+    if plan is None or results.method != "sampled":
+        return grid
+    return with_exploratory(grid, table, results.cells, plan)
 
 
 def figure_grid(figure: Figure) -> Grid:
@@ -164,7 +186,8 @@ def _figure_data(figures: list[Figure]) -> dict[str, Any]:
     for figure in figures:
         other = first.setdefault(id(figure.table), figure.id)
         csv = figure.table.to_csv(index=False) if other == figure.id else None
-        marks = [[mark.id, mark.text, mark.query] for mark in figure.marks]
+        # What is read is shown as the rest of the page; what filters replies has to stay as it is.
+        marks = [[mark.id, visible(mark.text), mark.query] for mark in figure.marks]
         found[figure.id] = {"marks": marks, "csv": csv, "csv_of": other}
     return found
 
@@ -196,10 +219,9 @@ def _sha256(text: str) -> str:
 
 
 def visible(value: Any) -> Any:
-    """Text with its control characters as pictures: a NUL has no place in HTML."""
-    if type(value) is not str:  # markup is ours, and numbers have none
-        return value
-    return "".join(chr(0x2400 + ord(c)) if c < " " and c not in "\n\t" else c for c in value)
+    """Text with whatever is not seen in it as its code: a NUL has no place in HTML, and a name
+    with bidi marks would turn the words beside it around. The rest as it is: markup is ours."""
+    return visible_text(value) if type(value) is str else value
 
 
 def _environment() -> Environment:
@@ -215,6 +237,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     found.globals["figure_grid"] = figure_grid
+    found.filters["visible"] = visible_text
     return found
 
 

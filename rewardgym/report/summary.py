@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rewardgym.outcomes import OTHERS, OUTCOMES
+from rewardgym.report.over_training import over_training
 from rewardgym.report.results import Progress, Results
 from rewardgym.report.tables import count
 
@@ -194,6 +195,7 @@ def _findings(results: Results) -> Iterator[str]:
     if results.focus is None:
         return
     yield from _change(results)
+    yield from over_training(results)
     yield from _spread(results, results.fields, "field")
     yield from _encodings(results)
     yield from _survivors(results)
