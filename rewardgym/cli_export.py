@@ -18,7 +18,8 @@ from rewardgym.cli_output import Level
 EXPORT_HELP = """Export a run: rows for other programs, a dataset folder, a table for a paper.
 
 A path that ends in .parquet, .jsonl, .csv (or .jsonl.gz, .csv.gz) becomes one file, of the table
-that --table names; any other becomes a folder with rollouts, laws and rates.
+that --table names; any other becomes a folder with rollouts, laws and rates. A LaTeX table needs
+\\usepackage{booktabs,graphicx}.
 
 \b
 Examples:

@@ -24,7 +24,6 @@ from rewardgym.repeating import variant_flags
 from rewardgym.report.figures import wanted
 from rewardgym.report.page import (
     ReportError,
-    json_block,
     render_report,
     write_report,
 )
@@ -390,13 +389,6 @@ def test_a_lone_surrogate_in_a_name_is_kept_visibly(tmp_path: Path) -> None:
     RecordStore(odd, create=True).close()
     raw = write_report(odd, tmp_path / "out.html").read_bytes()
     assert b"odd[U+DC80]" in raw
-
-
-def test_json_stays_in_its_block() -> None:
-    texts = ["</script>", "<!--", "]]>", "&amp;", "\u2028\u2029", "\x00", 'a"b\\']
-    packed = json_block(texts)
-    assert not set(packed) & set("<>&\u2028\u2029\x00")
-    assert json.loads(packed) == texts
 
 
 # The command

@@ -7,17 +7,18 @@ of it comes from the run itself, so that a card cannot say what the data do not.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rewardgym.export.columns import MODEL, SETTINGS
-from rewardgym.export.escaping import visible
+from rewardgym.export.escaping import markdown_code, visible
 from rewardgym.export.tables import plain_markdown
 from rewardgym.outcomes import OUTCOMES
 from rewardgym.records import Cell, RecordStore
-from rewardgym.repeating import repeat_commands
+from rewardgym.repeating import Repeat, repeats
 from rewardgym.report.stats import word
 from rewardgym.variants import FACTORS, Variant
 
@@ -77,7 +78,7 @@ def card(store: RecordStore, held: Sequence[Held], *, name: str, level: float) -
         _section("Checkpoints", _checkpoints(cells)),
         _section("Decoding and method", _settings(cells)),
         _section("Versions", _versions(store)),
-        _section("How to repeat it", ["```sh", *map(visible, repeat_commands(store)), "```"]),
+        _section("How to repeat it", ["\n\n".join(map(_fenced, repeats(store)))]),
         _section("Statistics", [_statistics(level)]),
         _section("Beware", [HOSTILE]),
         _section("License", ["Not stated: whoever publishes this chooses one above."]),
@@ -196,7 +197,13 @@ def _statistics(level: float) -> str:
     )
 
 
+def _fenced(one: Repeat) -> str:
+    """A command as a block of code, to be copied as it is: its texts show all that they hold, and
+    the fence is longer than any in them."""
+    longest = max(map(len, re.findall("`+", one.text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{one.language}\n{one.text}\n{fence}"
+
+
 def _code(text: object) -> str:
-    """Text as inline code, in which nothing is markup."""
-    shown = visible(str(text)).replace("`", "'")
-    return f"`{shown}`" if shown.strip() else "` `"
+    return markdown_code(str(text))

@@ -8,11 +8,18 @@ are, and what was corrected for what, stands in the caption, where a reader of t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rewardgym.export.escaping import latex_text, markdown_paragraph, markdown_text
+from rewardgym.export.escaping import (
+    latex_cell,
+    latex_lines,
+    latex_paragraph,
+    latex_text,
+    markdown_caption,
+    markdown_cell,
+)
 from rewardgym.metrics.rates import EXACT_COLUMNS, RATE_COLUMNS, TEST_COLUMNS
 from rewardgym.names import unknown
 from rewardgym.outcomes import OTHERS
@@ -57,34 +64,73 @@ def latex_table(
     caption: str | None = None,
     label: str | None = None,
 ) -> str:
-    """A ``table`` environment for a document that loads booktabs.
+    """A ``table`` environment for a document that loads booktabs and graphicx.
 
     Rates and excesses are in percent and points, with their intervals; a star marks an excess that
     survives; an en dash is no data, and its n is 0. ``by`` names the columns that tell the rows
     apart (all of them where left out); ``level`` is the one given to ``gaming_rates``; ``caption``
-    is put before what the caption says of level, method and correction. Raises ValueError for an
-    empty table, for an unknown name in ``by``, and where rows would look the same.
+    is put before what the caption says of level, method and correction. A table wider than the
+    line is made smaller, a long name stands in several lines, and more rows than a page holds
+    become several tables with ``\\clearpage`` between them. The text is ASCII, for any engine.
+    Raises ValueError for an empty table, for an unknown name in ``by``, and where rows would look
+    the same.
     """
     cells = _cells(table, by, level, caption)
     own = len(cells.keys)
-    heads = [*map(latex_text, cells.keys), *map(_latex_number, cells.heads)]
-    body = [[*map(latex_text, row[:own]), *map(_latex_number, row[own:])] for row in cells.rows]
-    said = " ".join(filter(None, (latex_text(cells.before), _latex_number(cells.caption))))
-    lines = [
-        r"\begin{table}",
-        r"\centering",
+    head = " & ".join([*map(latex_text, cells.keys), *map(_latex_number, cells.heads)])
+    columns = "l" * own + "r" * len(cells.heads)
+    said = " ".join(filter(None, (latex_paragraph(cells.before), _latex_number(cells.caption))))
+    title = [
         rf"\caption{{{said}}}",
         *([rf"\label{{{_label(label)}}}"] if label is not None else []),
-        rf"\begin{{tabular}}{{{'l' * len(cells.keys)}{'r' * len(cells.heads)}}}",
+    ]
+    found = []
+    for part in _parts(cells.rows, own):
+        body = [[*map(latex_cell, row[:own]), *map(_latex_number, row[own:])] for row in part]
+        found.append(_latex_float(title, columns, head, [" & ".join(row) for row in body]))
+        title = [r"\tablename~\thetable{} (continued)\par"]
+    return "\\clearpage\n".join(found)
+
+
+_FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+"""As wide as it is, or as the line: nothing stands in the margin."""
+
+
+def _latex_float(title: Sequence[str], columns: str, head: str, body: Sequence[str]) -> str:
+    lines = [
+        r"\begin{table}  % needs \usepackage{booktabs,graphicx}",
+        r"\centering",
+        *title,
+        r"\smallskip",  # LaTeX's own classes leave no room below a caption
+        _FIT,
+        rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
-        " & ".join(heads) + r" \\",
+        head + r" \\",
         r"\midrule",
-        *(" & ".join(row) + r" \\" for row in body),
+        *(row + r" \\" for row in body),
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
+
+
+MOST_LINES = 34
+"""Lines of a table on one page, which leaves room for the caption in LaTeX's own classes."""
+
+
+def _parts(rows: Sequence[tuple[str, ...]], own: int) -> Iterator[list[tuple[str, ...]]]:
+    """The rows, a page each."""
+    part: list[tuple[str, ...]] = []
+    height = 0
+    for row in rows:
+        lines = max((len(latex_lines(name)) for name in row[:own]), default=1)
+        if part and height + lines > MOST_LINES:
+            yield part
+            part, height = [], 0
+        part.append(row)
+        height += lines
+    yield part
 
 
 def markdown_table(
@@ -98,17 +144,17 @@ def markdown_table(
     cells = _cells(table, by, level, caption)
     own = len(cells.keys)
     rows = [
-        [*map(markdown_text, row[:own]), *map(_markdown_number, row[own:])] for row in cells.rows
+        [*map(markdown_cell, row[:own]), *map(_markdown_number, row[own:])] for row in cells.rows
     ]
-    lines = _markdown_lines([*map(markdown_text, cells.keys), *cells.heads], rows, own)
-    said = (markdown_paragraph(cells.before), _markdown_number(cells.caption))
+    lines = _markdown_lines([*map(markdown_cell, cells.keys), *cells.heads], rows, own)
+    said = (markdown_caption(cells.before), _markdown_number(cells.caption))
     return "\n".join([*lines, "", " ".join(filter(None, said))]) + "\n"
 
 
 def plain_markdown(heads: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1) -> str:
     """Any table as Markdown; the first ``texts`` columns are aligned as text."""
-    escaped = [[*map(markdown_text, row)] for row in rows]
-    return "\n".join(_markdown_lines([*map(markdown_text, heads)], escaped, texts))
+    escaped = [[*map(markdown_cell, row)] for row in rows]
+    return "\n".join(_markdown_lines([*map(markdown_cell, heads)], escaped, texts))
 
 
 def _markdown_lines(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from rewardgym.law_records import NOISE, LawRecords
 from rewardgym.records import RecordStore
-from rewardgym.report.commands import repeat_commands
+from rewardgym.repeating import repeat_commands, table_commands
 from rewardgym.report.results import METHODS
 from rewardgym.variants import Variant
 
@@ -26,7 +26,9 @@ OWN = ("reference", "base", "revision", "fingerprint", "kind", "checkpoint", "na
 EXPLAINED = {
     "sampled": "Replies were sampled and each was read by the library's reader. A rate is k "
     "answers off the asked side among n answers on either side, with its Wilson interval; an "
-    "excess is the rate less that of the agreeing twin, with Newcombe's interval.",
+    "excess is the rate less that of the agreeing twin, with Newcombe's interval. The interval of "
+    "a rate over several prompts or cells speaks for the prompts and cells that were asked, whose "
+    "replies it takes as independent; it does not count how other prompts would differ.",
     "sequential": "Replies were sampled until a cell's confidence sequence was narrow enough. The "
     "bounds hold however often one looked.",
     "exact": "The probability of every answer was read from the model's logits, without sampling. "
@@ -103,7 +105,7 @@ def read_method(store: RecordStore, run: str) -> Method:
         tuple(prompts),
         int(store.query("SELECT COUNT(*) FROM prompts")[0][0]),
         len(first),
-        tuple(repeat_commands(store, run)),
+        (*repeat_commands(store, run), *table_commands(run)),
     )
 
 

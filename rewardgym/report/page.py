@@ -11,7 +11,6 @@ import base64
 import datetime
 import hashlib
 import importlib.resources
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +23,7 @@ from rewardgym.report.plan_section import PlanSection, read_plan_section, with_e
 from rewardgym.report.results import Results, read_progress, read_results, snapshot
 from rewardgym.report.summary import QUESTION, progress_notes, summarise
 from rewardgym.report.unseen import visible_text
+from rewardgym.report.viewer_data import safe_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +109,7 @@ def render_report(
         sections=sections,
         method=method,
         fragment=fragment,
-        data=json_block(_figure_data(figures)),
+        data=safe_json(_figure_data(figures)),
         scripts=scripts,
         style="\n".join(styles),
         policy=_policy(scripts, "\n".join(styles), connect),
@@ -193,14 +193,6 @@ def _figure_data(figures: list[Figure]) -> dict[str, Any]:
 
 
 # Safety
-
-
-def json_block(value: Any) -> str:
-    """JSON that stays within its script block, whatever its texts are."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
 
 
 def _policy(scripts: list[str], style: str, connect: bool) -> str:
