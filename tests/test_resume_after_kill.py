@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import rewardgym
-from rewardgym import records
+from rewardgym import record_file
 from rewardgym.records import FILE_NAME, RecordStore
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "rewardgym"
@@ -117,6 +117,7 @@ class _Killer:
     """Stands for the sqlite3 module in the child: kills the process at its nth statement."""
 
     Error = sqlite3.Error
+    OperationalError = sqlite3.OperationalError
     Connection = sqlite3.Connection
 
     def __init__(self, statement: int) -> None:
@@ -148,7 +149,7 @@ def lives_through(out: Path, statement: int) -> bool:
     """Whether a sweep in a process of its own ends before the statement at which it is killed."""
     child = os.fork()
     if child == 0:
-        records.sqlite3 = _Killer(statement)  # type: ignore[attr-defined]
+        record_file.sqlite3 = _Killer(statement)  # type: ignore[attr-defined]
         try:
             small_sweep(out)
         finally:
