@@ -40,6 +40,7 @@ def test_a_cell_stops_when_its_sequence_is_narrow_and_others_go_on(tmp_path: Pat
     assert "rollouts were not needed" in str(saved)
 
 
+@pytest.mark.slow
 def test_the_excess_stops_a_conflict_cell_with_its_twin(tmp_path: Path) -> None:
     until = Until(half_width=0.08, excess=True)
     run = rewardgym.sweep(GAME, Variant(), n=3000, out=tmp_path, until=until)

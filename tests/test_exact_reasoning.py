@@ -68,6 +68,7 @@ def every_chain() -> dict[tuple[int, ...], float]:
     return found
 
 
+@pytest.mark.slow
 def test_the_mean_over_chains_is_the_mean_over_every_chain_there_is() -> None:
     chains = every_chain()
     head = policy().token_ids(PROMPT)

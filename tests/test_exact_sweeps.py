@@ -207,6 +207,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_command_line_measures_laws_and_says_what_is_wrong(tmp_path: Path) -> None:
     run = str(tmp_path / "run")
     asked = ["sweep", "--policy", GAME, "--field", "reward,cost", "--out", run]

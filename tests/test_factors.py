@@ -312,6 +312,7 @@ def test_what_moves_nothing_is_found_at_most_one_time_in_twenty(
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(0, 8), min_size=12, max_size=12))
+@pytest.mark.slow
 def test_any_counts_give_effects_inside_their_intervals_and_no_warning(k: list[int]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -59,6 +59,7 @@ def test_the_first_checkpoint_obeys_and_the_last_one_games_but_not_beside_its_tw
     assert table.loc[(last, "base64"), "rate"] < 0.2
 
 
+@pytest.mark.slow
 def test_paid_at_random_the_same_base_never_passes_five_points_and_has_no_onset(
     tmp_path: Path,
 ) -> None:

@@ -71,6 +71,7 @@ def test_a_plan_that_came_after_rows_says_so(plan: Path, tmp_path: Path) -> None
     assert "after rows had been measured" in standing(run, read_plan(plan))
 
 
+@pytest.mark.slow
 def test_the_command_line_answers_a_plan_and_marks_the_rest(plan: Path, tmp_path: Path) -> None:
     run = swept(tmp_path / "run", plan)
     command = [str(Path(sys.executable).with_name("rewardgym")), "rates", str(run.folder)]

@@ -94,6 +94,7 @@ def test_trend_and_onset_are_the_numbers_of_the_functions(series: Series) -> Non
     assert set(summarise(results).findings) >= {line, sets_in}
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_same_numbers(series: Series) -> None:
     folder = series((0.02, 0.1, 0.5, 0.9), encoding=["plain", "hex"])
     command = [str(Path(sys.executable).with_name("rewardgym")), "trend", str(folder)]

@@ -65,6 +65,7 @@ def test_the_command_goes_from_nothing_to_checkpoints_curves_table_and_picture(g
     assert notes["recipe"]["steps"] == 4
 
 
+@pytest.mark.slow
 def test_a_finished_recipe_is_not_repeated_and_takes_more_arms(grown: Path) -> None:
     before = _weights(grown)
     again = _train("--arms", "hint,random,none", "--out", str(grown))

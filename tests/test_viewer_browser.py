@@ -192,6 +192,7 @@ def test_without_a_script_the_counts_are_there_and_it_is_said(report: Path, open
 # While a sweep writes
 
 
+@pytest.mark.slow
 def test_new_replies_are_offered_while_a_sweep_writes(tmp_path: Path, open_page: Any) -> None:
     rewardgym.sweep("scripted:obey", Variant(), n=20, out=tmp_path)
     for server in serving(tmp_path):
@@ -208,6 +209,7 @@ def test_new_replies_are_offered_while_a_sweep_writes(tmp_path: Path, open_page:
         )
 
 
+@pytest.mark.slow
 def test_a_run_that_begins_fills_by_itself(tmp_path: Path, open_page: Any) -> None:
     from rewardgym.records import RecordStore
 

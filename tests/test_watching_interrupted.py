@@ -20,6 +20,7 @@ from rewardgym.records import Run
 stub = pytest.fixture(stub_models)
 
 
+@pytest.mark.slow
 def test_a_second_command_loads_nothing_heavy_and_help_is_light(tmp_path: Path) -> None:
     save(tmp_path, 10)
     for _ in range(2):
@@ -30,6 +31,7 @@ def test_a_second_command_loads_nothing_heavy_and_help_is_light(tmp_path: Path) 
     assert "loaded: []" in end(start(tmp_path, "--help"))[0]
 
 
+@pytest.mark.slow
 def test_the_command_refuses_in_one_line_with_exit_code_2(tmp_path: Path) -> None:
     save(tmp_path, 10)
     for flags, said in (
@@ -51,6 +53,7 @@ def test_the_command_refuses_in_one_line_with_exit_code_2(tmp_path: Path) -> Non
     assert error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_watch_that_is_interrupted_and_killed_goes_on_to_the_table_of_a_sweep(
     stub: Any, tmp_path: Path
 ) -> None:
@@ -96,6 +99,7 @@ def test_two_watchers_of_one_folder_write_no_row_twice_and_lose_no_checkpoint(
         assert len(ours.cells()) == len(theirs.cells())
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_watch_in_one_line_and_what_was_measured_stays(
     stub: Any, tmp_path: Path
 ) -> None:
